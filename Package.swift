@@ -1,0 +1,92 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+// A target imports only from lower tiers; `Scripts/build` makes that law with
+// --explicit-target-dependency-import-check error. See Documentation/Architecture.md.
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let posix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "imx-aggregator",
+    products: [
+        .executable(name: "imx", targets: ["imx"]),
+        .library(name: "AdapterKit", targets: ["AdapterKit"]),
+        .library(name: "AdapterHarness", targets: ["AdapterHarness"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // Tier 0: what everything speaks of.
+        .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+        .target(name: "EnvelopeModel", dependencies: [nio]),
+        // Tier 1: formats and state machines; bytes and time come in, actions come out.
+        .target(name: "IMXWire", dependencies: ["EnvelopeModel", nio, crypto]),
+        .target(name: "XMLStream", dependencies: ["CExpat", nio]),
+        .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio]),
+        .target(
+            name: "Configuration",
+            dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]),
+        // Tier 2: what adapters and the core stand on.
+        .target(name: "AdapterKit", dependencies: ["EnvelopeModel", "Configuration", nio, logging]),
+        .target(
+            name: "Store",
+            dependencies: ["EnvelopeModel", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
+        // Tier 3: the core. No socket, no wire format.
+        .target(
+            name: "Aggregator",
+            dependencies: ["EnvelopeModel", "AdapterKit", "Store", "Telemetry", nio, logging]),
+        // Tier 4: the ways in and out.
+        .target(
+            name: "IMXFront",
+            dependencies: [
+                "EnvelopeModel", "IMXWire", "MessageFormats", "AdapterKit", "Aggregator", "Configuration", "Telemetry",
+                nio, posix, logging,
+            ]),
+        .target(
+            name: "StubAdapter",
+            dependencies: ["EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", nio, logging],
+            path: "Adapters/Stub", exclude: ["README.md", "stub.example.yaml"]),
+        .target(
+            name: "XMPPAdapter",
+            dependencies: [
+                "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
+                nio, posix, crypto, logging,
+            ],
+            path: "Adapters/XMPP", exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]),
+        // Tier 5: the conformance kit and the one executable.
+        .target(
+            name: "AdapterHarness",
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", nio, logging]),
+        .executableTarget(
+            name: "imx",
+            dependencies: [
+                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
+                "IMXWire", "MessageFormats", "StubAdapter", "XMPPAdapter", nio, posix, logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
+    ]
+)
+
+for target in package.targets where target.type != .system {
+    var settings = target.swiftSettings ?? []
+    settings += [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ]
+    target.swiftSettings = settings
+}

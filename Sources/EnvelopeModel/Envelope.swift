@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+public import struct NIOCore.ByteBuffer
+
+/// One operation between two parties on its way through the aggregator.
+///
+/// Standards reference C.4 lists what an envelope must be able to carry. What every envelope has stands here; what few
+/// have stands in ``Details``, which costs nothing while it is absent.
+public struct Envelope: Sendable, Hashable {
+    /// What is asked for.
+    public enum Operation: Sendable, Hashable {
+        /// An instant message.
+        case message
+        /// Later word about an earlier message: what became of it at the recipient's side.
+        case report(Report)
+        /// An operation that this version does not know; its fields travel as baggage.
+        case unknown(type: UInt16)
+    }
+
+    /// What a report says.
+    public struct Report: Sendable, Hashable {
+        /// The identifier of the message that the report is about.
+        public var messageID: MessageID
+        /// What became of it.
+        public var outcome: Outcome
+
+        /// Makes a report.
+        public init(about messageID: MessageID, outcome: Outcome) {
+            self.messageID = messageID
+            self.outcome = outcome
+        }
+    }
+
+    /// What is asked for.
+    public var operation: Operation
+    /// Who sends it.
+    public var source: Address
+    /// Whom it is for. Exactly one party.
+    public var destination: Address
+    /// The identifier of the operation, unique for its sender.
+    public var messageID: MessageID
+    /// How many more aggregators may pass it on (RFC 3860: MaxForwards).
+    public var hops: UInt8
+    /// The identifier under which every log line about this envelope can be found, at both aggregators.
+    public var trace: TraceID
+    /// When an answer must have been given.
+    public var deadline: Instant
+    /// The content.
+    public var body: Body
+    private var box: Box<Details>?
+
+    /// The number of hops that a new envelope starts with; RFC 3860 wants more than 100.
+    public static let initialHops: UInt8 = 128
+
+    /// Makes an envelope.
+    public init(
+        operation: Operation = .message, source: Address, destination: Address, messageID: MessageID,
+        hops: UInt8 = initialHops, trace: TraceID, deadline: Instant = .distantFuture, body: Body = .none,
+        details: Details? = nil
+    ) {
+        self.operation = operation
+        self.source = source
+        self.destination = destination
+        self.messageID = messageID
+        self.hops = hops
+        self.trace = trace
+        self.deadline = deadline
+        self.body = body
+        self.box = details.map(Box.init)
+    }
+
+    /// What few envelopes have. Setting it replaces all of it.
+    public var details: Details? {
+        get { box?.value }
+        set { box = newValue.map(Box.init) }
+    }
+
+    /// The octets that the envelope is accounted with: its addresses, its identifier and its content.
+    public var octetCount: Int {
+        source.octetCount + destination.octetCount + messageID.octets.readableBytes + body.octetCount
+    }
+
+    /// Copies everything that shares memory with a read buffer into memory of its own.
+    ///
+    /// Whoever keeps an envelope beyond the moment it was handed over calls this, so that a small envelope does not
+    /// pin a large buffer.
+    public mutating func detach() {
+        var own = ByteBuffer()
+        own.reserveCapacity(
+            source.localPart.readableBytes + destination.localPart.readableBytes + messageID.octets.readableBytes
+                + body.octetCount)
+        func moved(_ octets: ByteBuffer) -> ByteBuffer {
+            own.writeImmutableBuffer(octets)
+            return own.readSlice(length: octets.readableBytes) ?? octets
+        }
+        source = Address(uncheckedLocalPart: moved(source.localPart), domain: source.domain)
+        destination = Address(uncheckedLocalPart: moved(destination.localPart), domain: destination.domain)
+        messageID = MessageID(unchecked: moved(messageID.octets))
+        switch body {
+        case .none: break
+        case .entity(let octets): body = .entity(moved(octets))
+        case .parts(var parts):
+            for index in parts.indices { parts[index].octets = moved(parts[index].octets) }
+            body = .parts(parts)
+        }
+    }
+}
+
+/// The identifier of an operation: 1 to 255 opaque octets, unique for its sender.
+public struct MessageID: Sendable, Hashable, CustomStringConvertible {
+    /// The most octets of an identifier.
+    public static let limit = 255
+
+    /// The identifier.
+    public let octets: ByteBuffer
+
+    /// The identifier in `octets`; nil where they are none or too many.
+    public init?(_ octets: ByteBuffer) {
+        guard octets.readableBytes > 0, octets.readableBytes <= MessageID.limit else { return nil }
+        self.octets = octets
+    }
+
+    /// The identifier that `text` spells; nil where it is empty or too long.
+    public init?(_ text: String) {
+        self.init(ByteBuffer(string: text))
+    }
+
+    package init(unchecked octets: ByteBuffer) {
+        self.octets = octets
+    }
+
+    /// Whether the identifier can be written as it is into text: printable ASCII without space.
+    public var isPrintable: Bool {
+        octets.readableBytesView.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
+    /// The identifier for people: as it is where that is safe, else in hexadecimal.
+    public var description: String {
+        isPrintable ? String(buffer: octets) : octets.readableBytesView.map(hexadecimal).joined()
+    }
+}
+
+/// Sixteen octets under which one envelope is found in every log.
+public struct TraceID: Sendable, Hashable, CustomStringConvertible {
+    /// The first eight octets.
+    public var high: UInt64
+    /// The last eight octets.
+    public var low: UInt64
+
+    /// Makes a trace identifier of two halves.
+    @inlinable
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// A new random identifier. It is no secret; any generator will do.
+    public static func random(using generator: inout some RandomNumberGenerator) -> TraceID {
+        TraceID(high: generator.next(), low: generator.next())
+    }
+
+    /// The thirty-two hexadecimal digits.
+    public var description: String { digits(high) + digits(low) }
+
+    /// The identifier that thirty-two hexadecimal digits spell; nil where they do not.
+    public init?(_ text: String) {
+        guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
+            let low = UInt64(text.suffix(16), radix: 16)
+        else { return nil }
+        self.init(high: high, low: low)
+    }
+
+    private func digits(_ half: UInt64) -> String {
+        let text = String(half, radix: 16)
+        return String(repeating: "0", count: 16 - text.count) + text
+    }
+}
+
+private func hexadecimal(_ octet: UInt8) -> String {
+    (octet < 16 ? "0" : "") + String(octet, radix: 16)
+}
