@@ -37,7 +37,7 @@ let package = Package(
             name: "Configuration",
             dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]),
         // Tier 2: what adapters and the core stand on.
-        .target(name: "AdapterKit", dependencies: ["EnvelopeModel", "Configuration", nio, logging]),
+        .target(name: "AdapterKit", dependencies: ["EnvelopeModel", nio, logging]),
         .target(
             name: "Store",
             dependencies: ["EnvelopeModel", .product(name: "GRDB", package: "GRDB.swift")]),
