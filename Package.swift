@@ -40,7 +40,7 @@ let package = Package(
         .target(name: "AdapterKit", dependencies: ["EnvelopeModel", nio, logging]),
         .target(
             name: "Store",
-            dependencies: ["EnvelopeModel", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
         // Tier 3: the core. No socket, no wire format.
         .target(
