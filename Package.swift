@@ -76,6 +76,13 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
     ]
 )
 
