@@ -79,6 +79,13 @@ let package = Package(
         .testTarget(
             name: "AggregatorTests",
             dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
     ]
 )
 
