@@ -86,6 +86,7 @@ let package = Package(
             dependencies: [
                 "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
             ]),
+        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio, crypto]),
     ]
 )
 
