@@ -28,6 +28,7 @@ let package = Package(
     targets: [
         // Tier 0: what everything speaks of.
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .target(name: "EnvelopeModel", dependencies: [nio]),
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
         .target(name: "IMXWire", dependencies: ["EnvelopeModel", nio, crypto]),
@@ -60,7 +61,7 @@ let package = Package(
         .target(
             name: "XMPPAdapter",
             dependencies: [
-                "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
+                "CIDN2", "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
                 nio, posix, crypto, logging,
             ],
             path: "Adapters/XMPP", exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]),
@@ -87,6 +88,10 @@ let package = Package(
                 "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
             ]),
         .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio, crypto]),
+        .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
+        .testTarget(
+            name: "XMPPAdapterTests",
+            dependencies: ["XMPPAdapter", "EnvelopeModel", "AdapterKit", "XMLStream", nio, posix, logging]),
     ]
 )
 
