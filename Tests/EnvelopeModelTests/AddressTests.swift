@@ -53,13 +53,13 @@ struct EnvelopeTests {
     @Test("C.4: a detached envelope equals the one it was made of, and shares no memory with it")
     func detach() throws {
         let big = ByteBuffer(string: String(repeating: "x", count: 65_536) + "ann@a.examplem1body")
-        let source = Address(
-            localPart: try #require(big.getSlice(at: 65_536, length: 3)), domain: try #require(Domain("a.example")))
+        let local = try #require(big.getSlice(at: 65_536, length: 3))
+        let source = Address(localPart: local, domain: try #require(Domain("a.example")))
+        let id = try #require(big.getSlice(at: 65_549, length: 2))
+        let content = try #require(big.getSlice(at: 65_551, length: 4))
         var envelope = Envelope(
             source: try #require(source), destination: try #require(Address("bob@b.example")),
-            messageID: try #require(MessageID(try #require(big.getSlice(at: 65_549, length: 2)))),
-            trace: TraceID(high: 1, low: 2),
-            body: .entity(try #require(big.getSlice(at: 65_551, length: 4))))
+            messageID: try #require(MessageID(id)), trace: TraceID(high: 1, low: 2), body: .entity(content))
         let original = envelope
         envelope.detach()
         #expect(envelope == original)
