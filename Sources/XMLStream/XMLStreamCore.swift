@@ -147,7 +147,8 @@ final class XMLStreamCore {
 
     /// Appends an element with its attributes; those beyond the limits are left out and break the stanza.
     private func append(
-        _ name: UnsafePointer<CChar>, _ list: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+        _ name: UnsafePointer<CChar>,
+        _ list: UnsafeMutablePointer<UnsafePointer<CChar>?>?
     ) -> Int {
         textMayExtend = false
         var violation: XMLLimit?
@@ -172,8 +173,12 @@ final class XMLStreamCore {
         let attributes = XMLStore.Range(start: first, end: UInt32(truncatingIfNeeded: store.attributes.count))
         store.append(
             XMLStore.Node(
-                name: number, octets: spelling, attributes: attributes,
-                next: UInt32(truncatingIfNeeded: index + 1)))
+                name: number,
+                octets: spelling,
+                attributes: attributes,
+                next: UInt32(truncatingIfNeeded: index + 1)
+            )
+        )
         if let violation { giveUp(violation) }
         return index
     }

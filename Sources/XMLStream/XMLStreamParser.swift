@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CExpat
+
 package import struct NIOCore.ByteBuffer
 
 /// Something whole that came out of a stream.
@@ -97,7 +98,8 @@ package final class XMLStreamParser {
         XML_SetElementHandler(
             parser,
             { data, name, attributes in XMLStreamCore.with(data) { $0.start(name, attributes) } },
-            { data, _ in XMLStreamCore.with(data) { $0.end() } })
+            { data, _ in XMLStreamCore.with(data) { $0.end() } }
+        )
         XML_SetCharacterDataHandler(parser) { data, text, count in
             XMLStreamCore.with(data) { $0.text(UnsafeRawBufferPointer(start: text, count: Int(count))) }
         }

@@ -32,17 +32,21 @@ struct LimitTests {
             ("<message id='1' b='1' c='2' d='3'/>", .attributes),
             ("<message id='1'><\(String(repeating: "n", count: 41)) xmlns=''/></message>", .nameOctets),
             ("<message id='1'><a b='\(String(repeating: "v", count: 51))'/></message>", .valueOctets),
-        ])
+        ]
+    )
     func skipped(_ stanza: String, _ limit: XMLLimit) {
         for chunk in [1, 7, Int.max] {
             let recorder = Recorder.run(
                 header + "<message id='0'/>" + stanza + "<message id='2'><body>next</body></message>",
-                chunk: chunk, limits: Self.limits)
+                chunk: chunk,
+                limits: Self.limits
+            )
             #expect(recorder.parser.failure == nil)
             #expect(
                 recorder.lines == [
                     "open (5 id=1)", "(1 id=0)", "oversize \(limit) (1 id=1)", "(1 id=2 (2 'next'))",
-                ])
+                ]
+            )
         }
     }
 
@@ -52,7 +56,8 @@ struct LimitTests {
             "<message><a b='" + String(repeating: "v", count: 600),
             "<message><body>" + String(repeating: "0123456789", count: 600),
             "<message>" + String(repeating: "<a>", count: 60),
-        ])
+        ]
+    )
     func closed(_ text: String) {
         for chunk in [1, 7, 100] {
             let recorder = Recorder.run(header + text, chunk: chunk, limits: Self.limits)
@@ -63,7 +68,9 @@ struct LimitTests {
     @Test("Stanzas just below the limits pass")
     func justBelow() {
         let recorder = Recorder.run(
-            header + "<message id='1' b='2' c='3'><body><a><b/></a></body></message>", limits: Self.limits)
+            header + "<message id='1' b='2' c='3'><body><a><b/></a></body></message>",
+            limits: Self.limits
+        )
         #expect(recorder.lines.last == "(1 id=1 (2 ({jabber:component:accept}a ({jabber:component:accept}b))))")
     }
 }

@@ -57,7 +57,9 @@ struct Recorder {
 
 /// An element in a notation of the tests: number or name, attributes, text, children.
 func describe(_ element: XMLElement) -> String {
-    var text = element.name == .unknown ? "{\(element.unknownNamespace)}\(element.unknownLocalName)" : "\(element.name.rawValue)"
+    var text =
+        element.name == .unknown
+        ? "{\(element.unknownNamespace)}\(element.unknownLocalName)" : "\(element.name.rawValue)"
     if let id = element.string(Names.id) { text += " id=\(id)" }
     if let lang = element.string(Names.lang) { text += " lang=\(lang)" }
     let inner = String(buffer: element.text)

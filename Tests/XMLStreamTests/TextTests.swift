@@ -14,8 +14,10 @@ struct TextTests {
             ([0xEF, 0xBF, 0xBD], "\u{FFFD}", 0), ([0xF0, 0x9F, 0x98, 0x80], "😀", 0),
             ([0xF0, 0x9F, 0x98], "\u{FFFD}", 1), ([0xF0, 0x9F, 0x41], "\u{FFFD}A", 1),
             ([0xC3], "\u{FFFD}", 1), ([0xC3, 0x28], "\u{FFFD}(", 1), ([0xC0, 0xAF], "\u{FFFD}\u{FFFD}", 2),
-            ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}", 3), ([0xF4, 0x90, 0x80, 0x80], String(repeating: "\u{FFFD}", count: 4), 4),
-        ])
+            ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}", 3),
+            ([0xF4, 0x90, 0x80, 0x80], String(repeating: "\u{FFFD}", count: 4), 4),
+        ]
+    )
     func illegal(_ octets: [UInt8], _ expected: String, _ count: Int) {
         var buffer = ByteBuffer()
         let replaced = buffer.writeXMLText(ByteBuffer(bytes: octets))
@@ -37,20 +39,26 @@ struct TextTests {
     func roundTrip(_ seed: Int) {
         var generator = SplitMix(state: UInt64(seed))
         let alphabet = Array("abc<>&'\"]\t\n\r ü€😀\u{0}\u{1F}\u{FFFE}\u{FFFF}\u{FFFD}\u{7F}\u{85}\u{2028}")
-        let text = String((0..<Int.random(in: 0...60, using: &generator)).map { _ in
-            alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
-        })
+        let text = String(
+            (0..<Int.random(in: 0...60, using: &generator)).map { _ in
+                alphabet[Int.random(in: 0..<alphabet.count, using: &generator)]
+            }
+        )
         var wire = ByteBuffer(string: header + "<message id='")
         let inValue = wire.writeXMLValue(text)
         wire.writeString("'><body>")
         let inText = wire.writeXMLText(text)
         wire.writeString("</body></message>")
 
-        let legal = String(String.UnicodeScalarView(text.unicodeScalars.map { scalar in
-            let value = scalar.value
-            let isLegal = value >= 0x20 && value & 0xFFFE != 0xFFFE || [9, 10, 13].contains(value)
-            return isLegal ? scalar : "\u{FFFD}"
-        }))
+        let legal = String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    let value = scalar.value
+                    let isLegal = value >= 0x20 && value & 0xFFFE != 0xFFFE || [9, 10, 13].contains(value)
+                    return isLegal ? scalar : "\u{FFFD}"
+                }
+            )
+        )
         let parser = XMLStreamParser(vocabulary: Names.vocabulary)
         parser.feed(wire)
         guard case .stanza(let element) = parser.events.last else {
