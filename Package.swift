@@ -92,6 +92,7 @@ let package = Package(
         .testTarget(
             name: "XMPPAdapterTests",
             dependencies: ["XMPPAdapter", "EnvelopeModel", "AdapterKit", "XMLStream", nio, posix, logging]),
+        .testTarget(name: "EndToEndTests"),
     ]
 )
 
