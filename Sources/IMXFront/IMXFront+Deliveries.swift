@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AdapterKit
 import EnvelopeModel
+import Logging
 import IMXWire
 
 /// What the core gives us to send, and what we tell it of the outcome.

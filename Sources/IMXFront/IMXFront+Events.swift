@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
+import Logging
 import IMXWire
 import struct NIOCore.ByteBuffer
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
+import Logging
 import IMXWire
 
 /// Ways to peers: looked up, opened when there is something to say, and opened again after a failure.

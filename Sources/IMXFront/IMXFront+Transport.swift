@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import AdapterKit
 package import EnvelopeModel
+import Logging
 package import IMXWire
 package import struct NIOCore.ByteBuffer
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AdapterKit
 package import EnvelopeModel
-package import IMXWire
+import IMXWire
 import NIOCore
 
 /// The way to other aggregators: IMX/1 over a transport.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
-import EnvelopeModel
+package import EnvelopeModel
 import IMXWire
 
 /// Our way to one peer: the places where it can be reached, the one connection that we keep to it while there is
