@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "AdapterKit", dependencies: ["EnvelopeModel", nio, logging]),
         .target(
             name: "Store",
-            dependencies: ["EnvelopeModel", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
         // Tier 3: the core. No socket, no wire format.
         .target(
@@ -77,10 +77,22 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
+        .testTarget(
+            name: "AggregatorTests",
+            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio, crypto]),
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
         .testTarget(
             name: "XMPPAdapterTests",
             dependencies: ["XMPPAdapter", "EnvelopeModel", "AdapterKit", "XMLStream", nio, posix, logging]),
+        .testTarget(name: "EndToEndTests"),
     ]
 )
 

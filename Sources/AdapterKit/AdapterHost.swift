@@ -39,6 +39,9 @@ public protocol AdapterHost: AnyObject {
     /// Counts something that the adapter dropped, under a reason from ``DropReason``.
     func count(_ reason: DropReason)
 
+    /// Notes a step of an envelope's way, for the log at level debug and for whoever watches that envelope.
+    func note(_ trace: TraceID, _ step: @autoclosure () -> String)
+
     /// A new trace identifier.
     func makeTraceID() -> TraceID
 
