@@ -28,6 +28,7 @@ let package = Package(
     targets: [
         // Tier 0: what everything speaks of.
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .target(name: "EnvelopeModel", dependencies: [nio]),
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
         .target(name: "IMXWire", dependencies: ["EnvelopeModel", nio, crypto]),
@@ -37,10 +38,10 @@ let package = Package(
             name: "Configuration",
             dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]),
         // Tier 2: what adapters and the core stand on.
-        .target(name: "AdapterKit", dependencies: ["EnvelopeModel", "Configuration", nio, logging]),
+        .target(name: "AdapterKit", dependencies: ["EnvelopeModel", nio, logging]),
         .target(
             name: "Store",
-            dependencies: ["EnvelopeModel", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
         // Tier 3: the core. No socket, no wire format.
         .target(
@@ -60,7 +61,7 @@ let package = Package(
         .target(
             name: "XMPPAdapter",
             dependencies: [
-                "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
+                "CIDN2", "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
                 nio, posix, crypto, logging,
             ],
             path: "Adapters/XMPP", exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]),
@@ -76,6 +77,21 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
+        .testTarget(
+            name: "AggregatorTests",
+            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio, crypto]),
+        .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
+        .testTarget(
+            name: "XMPPAdapterTests",
+            dependencies: ["XMPPAdapter", "EnvelopeModel", "AdapterKit", "XMLStream", nio, posix, logging]),
         .testTarget(name: "EndToEndTests"),
     ]
 )

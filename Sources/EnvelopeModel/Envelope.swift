@@ -68,6 +68,9 @@ public struct Envelope: Sendable, Hashable {
         self.box = details.map(Box.init)
     }
 
+    /// Whether ``details`` says anything.
+    public var hasDetails: Bool { box != nil }
+
     /// What few envelopes have. Setting it replaces all of it.
     public var details: Details? {
         get { box?.value }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+public import AdapterKit
+public import EnvelopeModel
+public import Logging
+import struct NIOCore.ByteBuffer
+public import Store
+
+/// The core: takes envelopes from one adapter, and sees each of them to its one outcome at another.
+///
+/// It knows no socket and no wire format, and it reads no body. The IMX front is an adapter to it like any other, with
+/// the authority ``Authority/network``. `AggregatorCore+Pipeline.swift` is the map of what happens to an envelope.
+///
+/// Confined to one event loop; the time comes from the scheduler alone.
+public final class AggregatorCore {
+    /// The settings.
+    public let settings: CoreSettings
+    let scheduler: any Scheduler
+    let logger: Logger
+    let repeatWindow: RepeatWindow
+    var directory = DomainDirectory()
+    var ports: ContiguousArray<AdapterPort> = []
+    var networkPort: UInt16?
+    var tickets = TicketTable()
+    var lanes: LaneTable
+    var wheel: DeadlineWheel
+    var wheelTimer: ScheduledWork?
+    /// The book of all outcomes.
+    public internal(set) var ledger = Ledger()
+    /// How often each outcome code was given; codes beyond the known classes count under 0.
+    var outcomeCounts = [UInt64](repeating: 0, count: 6000)
+    var drops: [DropReason: UInt64] = [:]
+    var repeats: UInt64 = 0
+    var isDraining = false
+    var drainCompletion: (() -> Void)?
+    /// The time of the present turn, read once.
+    var now: Instant
+    private var depth = 0
+    private var dirtyPorts: [UInt16] = []
+    private var generator = SplitMix(seed: SystemRandomNumberGenerator())
+    private let idPrefix: String
+    private var idCounter: UInt64 = 0
+    let tracesSteps: Bool
+    var watched: [TraceID: (TraceStep) -> Void] = [:]
+    /// Called with every outcome other than "delivered".
+    public var onFailure: ((FailedEnvelope) -> Void)?
+
+    /// Makes a core without adapters.
+    public init(
+        settings: CoreSettings, directory: DomainDirectory, scheduler: any Scheduler, repeatWindow: RepeatWindow,
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.directory = directory
+        self.scheduler = scheduler
+        self.repeatWindow = repeatWindow
+        self.logger = logger
+        now = scheduler.now
+        lanes = LaneTable(maximum: settings.maximumLanes)
+        wheel = DeadlineWheel(grain: settings.deadlineGrain, now: scheduler.now)
+        idPrefix = String(settings.serverID.high, radix: 36)
+        tracesSteps = logger.logLevel <= .debug
+    }
+
+    /// Joins an adapter instance to the core; `make` gets the host that the adapter is to use.
+    ///
+    /// The name must be free. The adapter is started by ``start()``.
+    @discardableResult
+    public func attach<A: Adapter>(
+        named name: String, authority: Authority = .ownDomains, _ make: (AdapterPort) throws -> A
+    ) rethrows -> A {
+        var logger = logger
+        logger[metadataKey: "adapter"] = "\(name)"
+        let port = AdapterPort(
+            name: name, index: UInt16(ports.count), authority: authority, core: self, logger: logger)
+        let adapter = try make(port)
+        port.adapter = adapter
+        port.window = A.descriptor.window
+        ports.append(port)
+        if authority == .network { networkPort = port.index }
+        return adapter
+    }
+
+    /// Starts all adapters.
+    public func start() {
+        turn { for port in ports { port.adapter?.start() } }
+    }
+
+    /// Sets or removes the row of a domain, effective with the next envelope.
+    public func serve(_ domain: Domain, _ row: DomainDirectory.Row?) {
+        directory[domain] = row
+        lanes.retireAll()
+    }
+
+    /// Whether `domain` is served here.
+    public func serves(_ domain: Domain) -> Bool { directory[domain] != nil }
+
+    /// Runs `body` and then, once, everything that follows from it.
+    func turn(_ body: () -> Void) {
+        if depth > 0 { return body() }
+        depth = 1
+        now = scheduler.now
+        body()
+        flush()
+        depth = 0
+    }
+
+    func markDirty(_ port: AdapterPort) {
+        guard !port.isDirty else { return }
+        port.isDirty = true
+        dirtyPorts.append(port.index)
+    }
+
+    /// Hands out batches until nothing is left to hand out; after so many rounds, the event loop has its turn first.
+    private func flush() {
+        var rounds = 0
+        while !dirtyPorts.isEmpty {
+            rounds += 1
+            if rounds > 64 {
+                scheduler.schedule(after: .zero) { [weak self] in self?.turn {} }
+                return
+            }
+            let round = dirtyPorts
+            dirtyPorts.removeAll(keepingCapacity: true)
+            for index in round {
+                let port = ports[Int(index)]
+                port.isDirty = false
+                hand(to: port)
+            }
+        }
+        finishDrainIfSettled()
+    }
+
+    func makeTraceID() -> TraceID { TraceID.random(using: &generator) }
+
+    func makeMessageID(native: String?) -> MessageID {
+        idCounter &+= 1
+        var text = idPrefix + "." + String(idCounter, radix: 36)
+        if let native, native.utf8.count <= 160, native.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+            text = native + "~" + text
+        }
+        return MessageID(unchecked: ByteBuffer(string: text))
+    }
+}
+
+/// A small fast generator for identifiers that are no secrets.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: some RandomNumberGenerator) {
+        var seed = seed
+        state = seed.next()
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z &>> 31)
+    }
+}
