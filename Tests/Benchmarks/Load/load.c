@@ -4,7 +4,7 @@
 //
 //   load --from dial:PORT:DOMAIN:SECRET --to accept:PORT:DOMAIN:SECRET --sender A --recipient B
 //   load --from records:PORT:-:- ...          an echo: what goes out comes back by the same stream
-//        [--count N] [--runs R] [--window W] [--size OCTETS] [--latency-seconds S] [--pids P,Q] [--label TEXT]
+//        [--count N] [--runs R] [--window W] [--size OCTETS] [--latency-seconds S] [--pids P,Q] [--counters FILE,FILE]
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -133,7 +133,7 @@ static double own_seconds(void) {
 }
 
 struct settings {
-    const char *from, *to, *sender, *recipient, *label;
+    const char *from, *to, *sender, *recipient;
     uint64_t count, runs, window, size, latency_seconds;
     struct processes processes;
 };
@@ -142,13 +142,13 @@ static void parse(struct settings *s, int count, char **arguments) {
     static const struct option options[] = {
         {"from", 1, 0, 'f'}, {"to", 1, 0, 't'},     {"sender", 1, 0, 's'}, {"recipient", 1, 0, 'r'},
         {"count", 1, 0, 'n'}, {"runs", 1, 0, 'R'},  {"window", 1, 0, 'w'}, {"size", 1, 0, 'z'},
-        {"pids", 1, 0, 'p'}, {"label", 1, 0, 'l'},  {"latency-seconds", 1, 0, 'S'}, {0, 0, 0, 0}};
+        {"pids", 1, 0, 'p'}, {"counters", 1, 0, 'c'}, {"latency-seconds", 1, 0, 'S'}, {0, 0, 0, 0}};
     for (int c; (c = getopt_long(count, arguments, "", options, NULL)) != -1;) switch (c) {
             case 'f': s->from = optarg; break;
             case 't': s->to = optarg; break;
             case 's': s->sender = optarg; break;
             case 'r': s->recipient = optarg; break;
-            case 'l': s->label = optarg; break;
+            case 'c': processes_counters(&s->processes, optarg); break;
             case 'n': s->count = strtoull(optarg, NULL, 10); break;
             case 'R': s->runs = strtoull(optarg, NULL, 10); break;
             case 'w': s->window = strtoull(optarg, NULL, 10); break;
@@ -164,8 +164,14 @@ static void parse(struct settings *s, int count, char **arguments) {
 }
 
 // Repeats the run, and keeps the one with the least CPU: the others were disturbed by something else.
+static void print_list(const char *name, const double *values, int count, double each) {
+    printf(", \"%s\": [", name);
+    for (int i = 0; i < count; i++) printf("%s%.2f", i ? ", " : "", values[i] / each);
+    printf("]");
+}
+
 static double measure(const struct settings *s, struct stream *from, struct stream *to) {
-    double best = 0, best_cpu = 0, best_each[MOST_PROCESSES] = {0}, own = 0;
+    double best = 0, best_cpu = 0, best_each[MOST_PROCESSES] = {0}, made[MOST_PROCESSES] = {0}, own = 0;
     for (uint64_t r = 0; r < s->runs; r++) {
         struct processes before = s->processes, after = s->processes;
         double own_before = own_seconds();
@@ -178,13 +184,15 @@ static double measure(const struct settings *s, struct stream *from, struct stre
         if (rate > best) best = rate;
         if (r && total >= best_cpu) continue;
         best_cpu = total, own = (own_seconds() - own_before) * 1e6;
-        for (int i = 0; i < after.count; i++) best_each[i] = after.cpu_us[i] - before.cpu_us[i];
+        for (int i = 0; i < after.count; i++) {
+            best_each[i] = after.cpu_us[i] - before.cpu_us[i];
+            made[i] = after.allocations[i] - before.allocations[i];
+        }
     }
     double n = (double)s->count;
-    printf("{\"label\": \"%s\", \"octets\": %zu, \"per_second\": %.0f, \"generator_us\": %.2f, \"cpu_us\": [", s->label,
-           pattern_length, best, own / n);
-    for (int i = 0; i < s->processes.count; i++) printf("%s%.2f", i ? ", " : "", best_each[i] / n);
-    printf("]");
+    printf("{\"octets\": %zu, \"per_second\": %.0f, \"generator_us\": %.2f", pattern_length, best, own / n);
+    print_list("cpu_us", best_each, s->processes.count, n);
+    if (s->processes.counters[0]) print_list("allocations", made, s->processes.count, n);
     return best;
 }
 
@@ -204,7 +212,7 @@ static void measure_latency(const struct settings *s, struct stream *from, struc
 }
 
 int main(int argument_count, char **arguments) {
-    struct settings s = {.label = "", .count = 50000, .runs = 3, .window = 2000, .size = 250, .latency_seconds = 4};
+    struct settings s = {.count = 50000, .runs = 3, .window = 2000, .size = 250, .latency_seconds = 4};
     struct stream from, other, *to = &other;
     parse(&s, argument_count, arguments);
     if (!strncmp(s.from, "records:", 8)) {
@@ -220,8 +228,7 @@ int main(int argument_count, char **arguments) {
     double rate = measure(&s, &from, to);
     if (s.latency_seconds) measure_latency(&s, &from, to, rate / 2);
     processes_read(&s.processes);
-    printf(", \"rss_mb\": [");
-    for (int i = 0; i < s.processes.count; i++) printf("%s%.1f", i ? ", " : "", s.processes.rss_kb[i] / 1024.0);
-    printf("]}\n");
+    print_list("rss_mb", s.processes.rss_kb, s.processes.count, 1024);
+    printf("}\n");
     return 0;
 }

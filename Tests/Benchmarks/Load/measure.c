@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include <dirent.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,20 @@ void processes_parse(struct processes *p, const char *text) {
         p->pids[p->count++] = (int)strtol(text, &end, 10);
         if (end == text) fail("want PID,PID,..., not %s", text);
     }
+}
+
+void processes_counters(struct processes *p, char *text) {
+    int i = 0;
+    for (char *file = strtok(text, ","); file && i < MOST_PROCESSES; file = strtok(NULL, ",")) p->counters[i++] = file;
+}
+
+static double allocations(const char *path) {
+    uint64_t count = 0;
+    FILE *file = path ? fopen(path, "r") : NULL;
+    if (!file) return 0;
+    if (fread(&count, sizeof count, 1, file) != 1) count = 0;
+    fclose(file);
+    return (double)count;
 }
 
 // Nanoseconds on a CPU, thread by thread: exact, where the process's own times count ticks of 10 ms.
@@ -51,5 +66,6 @@ void processes_read(struct processes *p) {
     for (int i = 0; i < p->count; i++) {
         p->cpu_us[i] = cpu_us(p->pids[i]);
         p->rss_kb[i] = rss_kb(p->pids[i]);
+        p->allocations[i] = allocations(p->counters[i]);
     }
 }
