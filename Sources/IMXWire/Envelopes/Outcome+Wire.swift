@@ -5,7 +5,7 @@ package import struct NIOCore.ByteBuffer
 
 extension AnswerRecord {
     /// The answer that tells `outcome`.
-    package init(_ outcome: Outcome) {
+    package init(outcome: Outcome) {
         guard let known = outcome.details else {
             self.init(outcome.code)
             return
@@ -73,11 +73,11 @@ extension ConnectionMachine {
     }
 
     /// Answers the request `tag` of type `type` with an outcome. Each request is answered once.
-    package mutating func answer(_ outcome: Outcome, to type: RecordType, tag: UInt32, now: Instant) {
+    package mutating func answer(outcome: Outcome, to type: RecordType, tag: UInt32, now: Instant) {
         if outcome.details == nil {
             answer(outcome.code, to: type, tag: tag, now: now)
         } else {
-            answer(AnswerRecord(outcome), to: type, tag: tag, now: now)
+            answer(AnswerRecord(outcome: outcome), to: type, tag: tag, now: now)
         }
     }
 }
