@@ -86,6 +86,8 @@ let package = Package(
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
                 logging,
             ]),
+            name: "CommandTests",
+            dependencies: ["imx", "Configuration", "EnvelopeModel", nio, posix]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
