@@ -59,6 +59,7 @@ extension XMPPAdapter {
                 host.settle(delivery.ticket, outcome)
             case .written(let fingerprint, let lost):
                 ledger.append(delivery.ticket, fingerprint: fingerprint)
+                host.note(envelope.trace, "written for the server, to be confirmed")
                 if !lost.isEmpty { losses[delivery.ticket] = lost.map(\.description).joined(separator: "; ") }
                 if link.output.readableBytes >= XMPPAdapter.flushOctets { link.flush() }
             }
