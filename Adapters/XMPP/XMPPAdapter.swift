@@ -9,6 +9,7 @@ import XMLStream
 ///
 /// One link serves any number of hosted domains. See `Adapters/XMPP/README.md` for the server's side.
 public final class XMPPAdapter: Adapter {
+    /// What this adapter carries.
     public static let descriptor = AdapterDescriptor(
         kind: "xmpp",
         capabilities: [
@@ -76,6 +77,7 @@ public final class XMPPAdapter: Adapter {
     /// How foreign people are shown to users who have not written to anybody yet.
     var defaultForm: AddressForm { settings.form == .native ? .native : .escaped }
 
+    /// Connects, and stays connected.
     public func start() { connect() }
 
     // MARK: Connecting
@@ -123,6 +125,7 @@ public final class XMPPAdapter: Adapter {
 
     // MARK: Stopping
 
+    /// Waits for what is in flight, then closes the stream in order.
     public func stop(by deadline: Instant, completion: @escaping () -> Void) {
         isStopping = true
         stopCompletion = completion

@@ -10,6 +10,7 @@ extension XMPPAdapter {
     /// How many pings may be unanswered; more would only cost the server.
     private static let barrierLimit = 2
 
+    /// Writes the batch, or keeps what the link does not take now.
     public func deliver(_ batch: [Delivery]) {
         for delivery in batch {
             if isStopping {
@@ -25,6 +26,7 @@ extension XMPPAdapter {
         finishBatch()
     }
 
+    /// Takes back what has not been written.
     public func withdraw(_ ticket: Ticket) -> Withdrawal {
         guard let place = queue.firstIndex(where: { $0?.ticket == ticket }) else {
             ledger.void(ticket)
