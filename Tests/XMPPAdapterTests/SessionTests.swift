@@ -56,6 +56,24 @@ struct StreamTests {
         #expect(bench.server.dials == 2)
     }
 
+    @Test("XEP-0114: a refusal is understood however it arrives, and whatever follows it", arguments: [1, 10, 1_000])
+    func refusedAtOnce(_ chunk: Int) {
+        let bench = Bench()
+        bench.adapter.start()
+        let refusal =
+            "<?xml version='1.0'?><stream:stream version='1.0' xmlns='jabber:component:accept'"
+            + " xmlns:stream='http://etherx.jabber.org/streams' id=''><stream:error>"
+            + "<host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+            + "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>no such component</text></stream:error></stream:stream>"
+        var rest = Array((refusal + refusal).utf8)[...]
+        while !rest.isEmpty {
+            bench.server.user?.received([ByteBuffer(bytes: rest.prefix(chunk))])
+            rest = rest.dropFirst(chunk)
+        }
+        #expect(
+            bench.host.states == [.connecting, .down("the server ended the stream, host-unknown: no such component")])
+    }
+
     @Test("XEP-0114: a lost link is dialled again, later and later")
     func backOff() {
         let bench = Bench()
