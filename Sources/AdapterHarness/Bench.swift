@@ -43,7 +43,10 @@ final class Bench {
             directory: directory, scheduler: scheduler,
             repeatWindow: try RepeatWindow(path: nil, capacity: 1 << 16, now: scheduler.now),
             logger: Logger(label: "harness") { _ in SwiftLogNoOpLogHandler() })
-        try core.attach(named: "tested") { Probe(try subject.makeAdapter(on: ProbeHost($0, log: log)), log: log) }
+        let core = core
+        try core.attach(named: "tested") { port in
+            Probe(try subject.makeAdapter(on: ProbeHost(port, of: core, log: log)), log: log)
+        }
         network = core.attach(named: "network", authority: .network) { RecordingAdapter(host: $0) }
     }
 

@@ -4,6 +4,8 @@ import Aggregator
 import EnvelopeModel
 import Logging
 
+import struct NIOCore.ByteBuffer
+
 /// Stands between the core and the adapter under test, and writes down every call in both directions.
 final class Probe<Tested: Adapter>: Adapter {
     static var descriptor: AdapterDescriptor { Tested.descriptor }
@@ -54,32 +56,41 @@ final class Probe<Tested: Adapter>: Adapter {
 }
 
 /// The host that the adapter under test sees.
+///
+/// It outlives the core where the adapter does, for a timer of the adapter may run once the check is over; from then on
+/// it does nothing.
 final class ProbeHost: AdapterHost {
     private let port: AdapterPort
     private let log: ProbeLog
+    private weak var core: AggregatorCore?
 
-    init(_ port: AdapterPort, log: ProbeLog) {
+    init(_ port: AdapterPort, of core: AggregatorCore, log: ProbeLog) {
         self.port = port
+        self.core = core
         self.log = log
     }
+
+    private var livePort: AdapterPort? { core == nil ? nil : port }
 
     var name: String { port.name }
     var scheduler: any Scheduler { port.scheduler }
     var logger: Logger { port.logger }
-    var domains: [Domain] { port.domains }
-    func serves(_ domain: Domain) -> Bool { port.serves(domain) }
+    var domains: [Domain] { livePort?.domains ?? [] }
+    func serves(_ domain: Domain) -> Bool { livePort?.serves(domain) ?? false }
 
     func submit(_ batch: [Submission]) {
         log.submitted(batch)
-        port.submit(batch)
+        livePort?.submit(batch)
     }
 
     func settle(_ ticket: Ticket, _ outcome: Outcome) {
         log.settled(ticket, outcome)
-        port.settle(ticket, outcome)
+        livePort?.settle(ticket, outcome)
     }
 
-    func turn(_ body: () -> Void) { port.turn(body) }
+    func turn(_ body: () -> Void) {
+        if let livePort { livePort.turn(body) } else { body() }
+    }
 
     func linkChanged(to state: LinkState) {
         log.linkChanged(state)
@@ -88,16 +99,18 @@ final class ProbeHost: AdapterHost {
 
     func count(_ reason: DropReason) {
         log.record("adapter -> core: dropped, \(reason.rawValue)")
-        port.count(reason)
+        livePort?.count(reason)
     }
 
     func note(_ trace: TraceID, _ step: @autoclosure () -> String) {
         let step = step()
         log.noted(trace, step)
-        port.note(trace, step)
+        livePort?.note(trace, step)
     }
 
-    func makeTraceID() -> TraceID { port.makeTraceID() }
+    func makeTraceID() -> TraceID { livePort?.makeTraceID() ?? TraceID(high: 0, low: 0) }
 
-    func makeMessageID(native: String?) -> MessageID { port.makeMessageID(native: native) }
+    func makeMessageID(native: String?) -> MessageID {
+        livePort?.makeMessageID(native: native) ?? MessageID(unchecked: ByteBuffer(string: "late"))
+    }
 }

@@ -47,7 +47,8 @@ public protocol Subject: AnyObject {
     /// Has a user of the service write a message.
     func send(_ message: ServiceMessage) async throws
 
-    /// Has a user of the service try to write under an address of another domain.
+    /// Has the known user try to write under the message's source, which is of another domain: a foreign one, and each
+    /// further one that the adapter serves.
     func forge(_ message: ServiceMessage) async throws
 
     /// Cuts the link between the adapter and the service without warning.

@@ -7,7 +7,8 @@ import EnvelopeModel
 final class MemoryService {
     /// The adapter's end of the link.
     struct Client {
-        let received: (ServiceMessage) -> Void
+        /// A message, and the user who really wrote it.
+        let received: (ServiceMessage, Address) -> Void
         let confirmed: (UInt64, Outcome) -> Void
         let lost: () -> Void
     }
@@ -18,7 +19,7 @@ final class MemoryService {
     /// Changes with every connection, so that nothing of a lost one arrives late.
     private var generation = 0
     private var towardsService: [(number: UInt64, message: ServiceMessage)] = []
-    private var towardsAdapter: [ServiceMessage] = []
+    private var towardsAdapter: [(message: ServiceMessage, writer: Address)] = []
     private var isReachable = true
     private(set) var received: [ServiceMessage] = []
     var bounces: [ServiceBounce] = []
@@ -85,12 +86,15 @@ final class MemoryService {
     }
 
     /// A user writes a message.
-    func send(_ message: ServiceMessage) {
-        towardsAdapter.append(message)
+    func send(_ message: ServiceMessage, by writer: Address) {
+        towardsAdapter.append((message, writer))
         if towardsAdapter.count == 1 { scheduler.schedule(after: .milliseconds(1)) { [weak self] in self?.pass() } }
     }
 
     private func pass() {
-        while isReading, let client, !towardsAdapter.isEmpty { client.received(towardsAdapter.removeFirst()) }
+        while isReading, let client, !towardsAdapter.isEmpty {
+            let next = towardsAdapter.removeFirst()
+            client.received(next.message, next.writer)
+        }
     }
 }

@@ -25,7 +25,7 @@ final class MemorySubject: Subject {
         let silent = try #require(Address("silent@memory.example"))
         silentUser = silent
         service = MemoryService(
-            scheduler: scheduler, users: [knownUser: .delivered, refusing: Outcome(.refused), silent: .some(nil)])
+            scheduler: scheduler, users: [knownUser: .delivered, refusing: Outcome(.refused), silent: nil])
     }
 
     var received: [ServiceMessage] { service.received }
@@ -35,9 +35,9 @@ final class MemorySubject: Subject {
         MemoryAdapter(host: host, service: service, fault: fault)
     }
 
-    func send(_ message: ServiceMessage) { service.send(message) }
+    func send(_ message: ServiceMessage) { service.send(message, by: message.source) }
 
-    func forge(_ message: ServiceMessage) { service.send(message) }
+    func forge(_ message: ServiceMessage) { service.send(message, by: knownUser) }
 
     func cutLink() { service.cut() }
 

@@ -28,7 +28,7 @@ extension Check {
             needs: [.losesItsLink], capabilities: [.receivesMessages],
             hint: "settle .delivered on the service's confirmation; at the loss everything unconfirmed is .uncertain"
         ) { bench in
-            let (tokens, _) = try await bench.breakInTheMiddle()
+            let tokens = try await bench.breakInTheMiddle()
             let received = Set(bench.subject.received.map(\.text))
             let untrue = tokens.filter {
                 bench.outcomes(of: $0.key).first?.code == .delivered && !received.contains($0.value)
@@ -92,19 +92,31 @@ extension Bench {
         try await until("the adapter reports its link up again", seen: shownLinks) { log.links.last == .up }
     }
 
-    /// Sends 400 numbered messages and breaks the link among them. Returns the text of each token.
-    fileprivate func breakInTheMiddle() async throws -> (texts: [UInt64: String], count: Int) {
+    /// Sends numbered messages and breaks the link among them: at once after a write, and a little later and later, when
+    /// the service may have taken what it had no time to confirm. Returns the text of each token.
+    fileprivate func breakInTheMiddle() async throws -> [UInt64: String] {
         var texts: [UInt64: String] = [:]
-        for burst in 0..<20 {
-            let numbers = (burst * 20)..<(burst * 20 + 20)
-            let batch = try numbers.map { try envelope(to: subject.knownUser, "\($0)", deadline: timing.patience) }
+        let deadline = Interval(nanoseconds: timing.patience.nanoseconds / 2)
+        func write() throws {
+            let numbers = texts.count..<(texts.count + 20)
+            let batch = try numbers.map { try envelope(to: subject.knownUser, "\($0)", deadline: deadline) }
             for (token, number) in zip(submit(batch), numbers) { texts[token] = "\(number)" }
-            if burst == 9 { try await subject.cutLink() }
-            if burst == 14 { try await restore() }
-            await pass(.milliseconds(2))
         }
+        for delay in 0..<4 {
+            for _ in 0..<4 {
+                try write()
+                await pass(.milliseconds(1))
+            }
+            await pass(.milliseconds(10))
+            try write()
+            await pass(.milliseconds(delay))
+            try await subject.cutLink()
+            try write()
+            try await restore()
+        }
+        try write()
         try await settle(Array(texts.keys))
         await quiet()
-        return (texts, texts.count)
+        return texts
     }
 }
