@@ -39,10 +39,15 @@ final class Bench {
         for domain in subject.domains { directory[domain] = .init(domainClass: roomy, adapter: "tested") }
         core = AggregatorCore(
             settings: CoreSettings(
-                name: "harness", serverID: ServerID(high: 0x6861_726E, low: 1), submissionWindow: submissionWindow),
-            directory: directory, scheduler: scheduler,
+                name: "harness",
+                serverID: ServerID(high: 0x6861_726E, low: 1),
+                submissionWindow: submissionWindow
+            ),
+            directory: directory,
+            scheduler: scheduler,
             repeatWindow: try RepeatWindow(path: nil, capacity: 1 << 16, now: scheduler.now),
-            logger: Logger(label: "harness") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "harness") { _ in SwiftLogNoOpLogHandler() }
+        )
         let core = core
         try core.attach(named: "tested") { port in
             Probe(try subject.makeAdapter(on: ProbeHost(port, of: core, log: log)), log: log)
@@ -100,14 +105,23 @@ final class Bench {
 
     /// An envelope from the foreign domain.
     func envelope(
-        from sender: String = "eve", to user: Address, _ text: String, id: String? = nil, deadline: Interval? = nil,
+        from sender: String = "eve",
+        to user: Address,
+        _ text: String,
+        id: String? = nil,
+        deadline: Interval? = nil,
         details: Envelope.Details? = nil
     ) throws -> Envelope {
         let identifier = id.flatMap { MessageID($0) } ?? network.host.makeMessageID(native: nil)
         return Envelope(
-            source: try foreign(sender), destination: user, messageID: identifier,
-            trace: network.host.makeTraceID(), deadline: deadline.map { pace.scheduler.now + $0 } ?? .distantFuture,
-            body: .parts([.text(text)]), details: details)
+            source: try foreign(sender),
+            destination: user,
+            messageID: identifier,
+            trace: network.host.makeTraceID(),
+            deadline: deadline.map { pace.scheduler.now + $0 } ?? .distantFuture,
+            body: .parts([.text(text)]),
+            details: details
+        )
     }
 
     /// Sends envelopes from the network in one batch, and returns their tokens.

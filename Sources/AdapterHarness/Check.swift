@@ -16,8 +16,13 @@ struct Check: Sendable {
     let run: @Sendable (Bench) async throws -> Void
 
     init(
-        _ id: String, _ title: String, proves requirements: String..., needs: [Ability] = [],
-        capabilities: [Capability] = [], submissionWindow: Int = 8192, hint: String,
+        _ id: String,
+        _ title: String,
+        proves requirements: String...,
+        needs: [Ability] = [],
+        capabilities: [Capability] = [],
+        submissionWindow: Int = 8192,
+        hint: String,
         run: @escaping @Sendable (Bench) async throws -> Void
     ) {
         self.id = id

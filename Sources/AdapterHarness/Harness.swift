@@ -40,7 +40,8 @@ public struct Harness: Sendable {
 
     /// Runs the checks on a real event loop, for an adapter with sockets. The subjects are made and used on that loop.
     public func run<S: Subject>(
-        on eventLoop: any EventLoop, _ make: @escaping @Sendable (any EventLoop) throws -> S
+        on eventLoop: any EventLoop,
+        _ make: @escaping @Sendable (any EventLoop) throws -> S
     ) async -> HarnessReport {
         await LoopRunner(eventLoop).run(self, make)
     }
@@ -51,7 +52,8 @@ public struct Harness: Sendable {
     }
 
     fileprivate func runOnLoop<S: Subject>(
-        _ eventLoop: any EventLoop, _ make: (any EventLoop) throws -> S
+        _ eventLoop: any EventLoop,
+        _ make: (any EventLoop) throws -> S
     ) async -> HarnessReport {
         var results: [CheckResult] = []
         for check in selected {
@@ -78,8 +80,13 @@ public struct Harness: Sendable {
         var evidence: [String] = []
         if case .fail = verdict { evidence = log.events }
         return CheckResult(
-            id: check.id, title: check.title, requirements: check.requirements, verdict: verdict, hint: check.hint,
-            evidence: evidence)
+            id: check.id,
+            title: check.title,
+            requirements: check.requirements,
+            verdict: verdict,
+            hint: check.hint,
+            evidence: evidence
+        )
     }
 
     /// Runs one check in a world of its own, and takes that world down whatever happened.
@@ -88,7 +95,12 @@ public struct Harness: Sendable {
         do {
             try await subject.start()
             let bench = try Bench(
-                subject, log: log, pace: pace, timing: timing, submissionWindow: check.submissionWindow)
+                subject,
+                log: log,
+                pace: pace,
+                timing: timing,
+                submissionWindow: check.submissionWindow
+            )
             do {
                 try await bench.start()
                 try await check.run(bench)
@@ -118,7 +130,8 @@ private actor LoopRunner {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     func run<S: Subject>(
-        _ harness: Harness, _ make: @Sendable (any EventLoop) throws -> S
+        _ harness: Harness,
+        _ make: @Sendable (any EventLoop) throws -> S
     ) async -> HarnessReport {
         await harness.runOnLoop(eventLoop, make)
     }

@@ -19,8 +19,10 @@ public struct HarnessTiming: Sendable, Hashable {
 
     /// Makes timing. The defaults suit a service on this machine.
     public init(
-        patience: Interval = .seconds(15), quiet: Interval = .milliseconds(300),
-        shortDeadline: Interval = .milliseconds(1500), stopTime: Interval = .seconds(3)
+        patience: Interval = .seconds(15),
+        quiet: Interval = .milliseconds(300),
+        shortDeadline: Interval = .milliseconds(1500),
+        stopTime: Interval = .seconds(3)
     ) {
         self.patience = patience
         self.quiet = quiet

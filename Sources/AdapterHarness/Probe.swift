@@ -26,7 +26,9 @@ final class Probe<Tested: Adapter>: Adapter {
     }
 
     func settled(_ batch: [Settlement]) {
-        for settlement in batch { log.record("core -> adapter: settled \(settlement.token) \(settlement.outcome.code)") }
+        for settlement in batch {
+            log.record("core -> adapter: settled \(settlement.token) \(settlement.outcome.code)")
+        }
         tested.settled(batch)
     }
 

@@ -5,7 +5,10 @@ public import EnvelopeModel
 /// The other party of a test: takes deliveries, writes them down, and settles them as it is told.
 public final class RecordingAdapter: Adapter {
     public static let descriptor = AdapterDescriptor(
-        kind: "recorder", capabilities: Set(Capability.allCases), window: 256)
+        kind: "recorder",
+        capabilities: Set(Capability.allCases),
+        window: 256
+    )
 
     /// What it does with a delivery.
     public enum Habit {

@@ -141,7 +141,11 @@ public struct ServiceMessage: Sendable, Hashable, CustomStringConvertible {
 
     /// Makes a message of one text.
     public init(
-        from source: Address, to destination: Address, _ text: String, subject: String? = nil, thread: String? = nil,
+        from source: Address,
+        to destination: Address,
+        _ text: String,
+        subject: String? = nil,
+        thread: String? = nil,
         nativeID: String? = nil
     ) {
         self.source = source

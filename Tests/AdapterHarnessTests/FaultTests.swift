@@ -17,7 +17,10 @@ struct FaultTests {
     @Test("outcome contract: the same on a real event loop")
     func rightOnEventLoop() async {
         let timing = HarnessTiming(
-            quiet: .milliseconds(50), shortDeadline: .milliseconds(300), stopTime: .milliseconds(300))
+            quiet: .milliseconds(50),
+            shortDeadline: .milliseconds(300),
+            stopTime: .milliseconds(300)
+        )
         let report = await Harness(timing: timing).run(on: MultiThreadedEventLoopGroup.singleton.next()) {
             try MemorySubject(EventLoopScheduler(eventLoop: $0))
         }

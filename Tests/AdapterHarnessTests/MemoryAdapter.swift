@@ -11,7 +11,9 @@ final class MemoryAdapter: Adapter {
         kind: "memory",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .opaqueContent,
-        ], window: 100)
+        ],
+        window: 100
+    )
 
     let host: any AdapterHost
     let service: MemoryService
@@ -42,7 +44,9 @@ final class MemoryAdapter: Adapter {
         guard !isStopping, !isUp else { return }
         let client = MemoryService.Client(
             received: { [weak self] in self?.received($0, by: $1) },
-            confirmed: { [weak self] in self?.confirmed($0, $1) }, lost: { [weak self] in self?.lost() })
+            confirmed: { [weak self] in self?.confirmed($0, $1) },
+            lost: { [weak self] in self?.lost() }
+        )
         guard service.connect(client) else {
             host.scheduler.schedule(after: .milliseconds(50)) { [weak self] in self?.connect() }
             return
@@ -161,7 +165,10 @@ final class MemoryAdapter: Adapter {
         for settlement in batch {
             guard let envelope = settlement.envelope else { continue }
             let bounce = ServiceBounce(
-                to: envelope.source, about: envelope.destination, code: settlement.outcome.code)
+                to: envelope.source,
+                about: envelope.destination,
+                code: settlement.outcome.code
+            )
             service.bounces.append(bounce)
             if fault == .bouncesTwice { service.bounces.append(bounce) }
         }

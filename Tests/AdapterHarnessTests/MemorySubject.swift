@@ -25,7 +25,9 @@ final class MemorySubject: Subject {
         let silent = try #require(Address("silent@memory.example"))
         silentUser = silent
         service = MemoryService(
-            scheduler: scheduler, users: [knownUser: .delivered, refusing: Outcome(.refused), silent: nil])
+            scheduler: scheduler,
+            users: [knownUser: .delivered, refusing: Outcome(.refused), silent: nil]
+        )
     }
 
     var received: [ServiceMessage] { service.received }

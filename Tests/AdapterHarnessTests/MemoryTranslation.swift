@@ -8,7 +8,11 @@ import struct NIOCore.ByteBuffer
 extension MemoryAdapter {
     func translate(_ envelope: Envelope) -> ServiceMessage {
         var message = ServiceMessage(
-            from: altered(envelope.source), to: envelope.destination, "", thread: envelope.details?.thread?.id)
+            from: altered(envelope.source),
+            to: envelope.destination,
+            "",
+            thread: envelope.details?.thread?.id
+        )
         if case .parts(let parts) = envelope.body {
             message.texts = parts.filter { $0.mediaType == BodyPart.plainText }.map {
                 LocalizedText(altered(String(buffer: $0.octets)), language: $0.language)
@@ -41,10 +45,17 @@ extension MemoryAdapter {
             destination = Address(localPart: ByteBuffer(string: text), domain: destination.domain) ?? destination
         }
         var text = message.text
-        if fault == .wrapsText, text.utf8.count > 998 { text.insert("\n", at: text.index(text.startIndex, offsetBy: 998)) }
+        if fault == .wrapsText, text.utf8.count > 998 {
+            text.insert("\n", at: text.index(text.startIndex, offsetBy: 998))
+        }
         return Envelope(
-            source: source, destination: destination, messageID: id, trace: host.makeTraceID(),
-            body: .parts([.text(text)]), details: details)
+            source: source,
+            destination: destination,
+            messageID: id,
+            trace: host.makeTraceID(),
+            body: .parts([.text(text)]),
+            details: details
+        )
     }
 
     private func altered(_ text: String) -> String {

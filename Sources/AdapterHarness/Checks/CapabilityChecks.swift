@@ -35,10 +35,17 @@ extension Check {
             Set(envelope.details?.subjects ?? []) == Set(bilingual)
         },
         Check(
-            "capabilities.opaque-content", "content of an unknown type passes octet for octet, or is refused or listed",
-            proves: "IMX 2.9c", capabilities: [.receivesMessages], hint: featureHint, run: opaque),
+            "capabilities.opaque-content",
+            "content of an unknown type passes octet for octet, or is refused or listed",
+            proves: "IMX 2.9c",
+            capabilities: [.receivesMessages],
+            hint: featureHint,
+            run: opaque
+        ),
         Check(
-            "capabilities.unknown-operation", "an operation that nobody knows is refused 5008", proves: "IMX 4.4.2",
+            "capabilities.unknown-operation",
+            "an operation that nobody knows is refused 5008",
+            proves: "IMX 4.4.2",
             hint: "settle .notUnderstood for every operation that the adapter does not handle"
         ) { bench in
             var envelope = try bench.envelope(to: bench.subject.knownUser, "")
@@ -47,7 +54,8 @@ extension Check {
             try bench.require(outcome.code == .notUnderstood, "5008", seen: "\(outcome.code)")
         },
         Check(
-            "capabilities.reports", "a report about an earlier message is settled, and answered by nothing",
+            "capabilities.reports",
+            "a report about an earlier message is settled, and answered by nothing",
             proves: "RFC2779 4.2.1",
             hint: "settle a report when the service has it, or count(.report) and settle; an error never answers one"
         ) { bench in
@@ -70,15 +78,19 @@ extension Check {
 
     /// A check of one feature, into the service and, where it is declared, out of it.
     private static func feature(
-        _ capability: Capability, _ what: String, proves requirement: String,
+        _ capability: Capability,
+        _ what: String,
+        proves requirement: String,
         _ fill: @escaping @Sendable (inout Envelope.Details) -> Void,
         write: @escaping @Sendable (inout ServiceMessage) -> Void,
         survives: @escaping @Sendable (ServiceMessage) -> Bool,
         leaves: @escaping @Sendable (Envelope) -> Bool
     ) -> Check {
         Check(
-            "capabilities.\(capability.rawValue)", "\(what) survive, or are refused or listed as a loss",
-            proves: requirement, hint: featureHint
+            "capabilities.\(capability.rawValue)",
+            "\(what) survive, or are refused or listed as a loss",
+            proves: requirement,
+            hint: featureHint
         ) { bench in
             let isDeclared = bench.descriptor.capabilities.contains(capability)
             if bench.descriptor.capabilities.contains(.receivesMessages) {
@@ -108,17 +120,30 @@ extension Check {
 extension Bench {
     /// Fails unless the envelope reaches a user whole, or, where it need not, is refused for good or its loss is listed.
     fileprivate func requireCarried(
-        _ envelope: Envelope, _ isDeclared: Bool, _ survives: (ServiceMessage) -> Bool
+        _ envelope: Envelope,
+        _ isDeclared: Bool,
+        _ survives: (ServiceMessage) -> Bool
     ) async throws {
         let outcome = try await outcome(of: envelope)
         let isRefused = outcome.disposition == .failed && !outcome.code.isTemporary
         if isRefused && !isDeclared { return }
-        try require(outcome.code == success, isDeclared ? "declared, so taken" : "taken or refused", seen: "\(outcome.code)")
+        try require(
+            outcome.code == success,
+            isDeclared ? "declared, so taken" : "taken or refused",
+            seen: "\(outcome.code)"
+        )
         let message = try await received(1)[0]
         if survives(message) { return }
-        try require(!isDeclared, "declared, so it reaches the user", seen: "\(message.subjects) \(message.thread ?? "")")
+        try require(
+            !isDeclared,
+            "declared, so it reaches the user",
+            seen: "\(message.subjects) \(message.thread ?? "")"
+        )
         let notes = log.notes[envelope.trace] ?? []
         try require(
-            notes.contains { $0.hasPrefix("lost ") }, "a step \"lost ...\" in the envelope's trace", seen: "\(notes)")
+            notes.contains { $0.hasPrefix("lost ") },
+            "a step \"lost ...\" in the envelope's trace",
+            seen: "\(notes)"
+        )
     }
 }

@@ -6,14 +6,23 @@ import EnvelopeModel
 extension Check {
     static let content: [Check] = [
         Check(
-            "content.in", "odd and large texts reach a user unchanged, or are refused for good", proves: "IMX 5.3",
-            "IMX 2.11", capabilities: [.receivesMessages],
+            "content.in",
+            "odd and large texts reach a user unchanged, or are refused for good",
+            proves: "IMX 5.3",
+            "IMX 2.11",
+            capabilities: [.receivesMessages],
             hint: "escape what the service reserves; what it cannot hold replace as documented, or settle 5010",
-            run: contentIn),
+            run: contentIn
+        ),
         Check(
-            "content.out", "odd and large texts leave unchanged", proves: "IMX 5.3", "IMX 2.11",
+            "content.out",
+            "odd and large texts leave unchanged",
+            proves: "IMX 5.3",
+            "IMX 2.11",
             capabilities: [.sendsMessages],
-            hint: "submit the text's octets as they are: no trimming, no wrapping, no normalising", run: contentOut),
+            hint: "submit the text's octets as they are: no trimming, no wrapping, no normalising",
+            run: contentOut
+        ),
     ]
 
     private static let texts: [(name: String, text: String)] = [
@@ -35,7 +44,10 @@ extension Check {
             let outcome = try await bench.outcome(of: try bench.envelope(to: user, text))
             if outcome.disposition == .failed, !outcome.code.isTemporary { continue }
             try bench.require(
-                outcome.code == bench.success, "\(name) is taken or refused for good", seen: "\(outcome.code)")
+                outcome.code == bench.success,
+                "\(name) is taken or refused for good",
+                seen: "\(outcome.code)"
+            )
             let seen = try await bench.received(before + 1)[before].text
             let expected = bench.subject.rendering(of: text)
             try bench.require(seen.isExactly(expected), "\(name): \(shown(expected))", seen: shown(seen))

@@ -6,9 +6,12 @@ import EnvelopeModel
 extension Check {
     static let order: [Check] = [
         Check(
-            "order.in", "each sender's messages reach a user in their order", proves: "RFC2779 4.2.1",
+            "order.in",
+            "each sender's messages reach a user in their order",
+            proves: "RFC2779 4.2.1",
             capabilities: [.receivesMessages],
-            hint: "hand deliveries over in the order of the batch; a message that waits makes its pair's later ones wait"
+            hint:
+                "hand deliveries over in the order of the batch; a message that waits makes its pair's later ones wait"
         ) { bench in
             let senders = ["eve", "mallory"]
             let user = bench.subject.knownUser
@@ -16,7 +19,8 @@ extension Check {
                 bench.submit(
                     try (0..<60).map { number in
                         try bench.envelope(from: senders[number % 2], to: user, "\(burst * 60 + number)")
-                    })
+                    }
+                )
             }
             let messages = try await bench.received(600)
             for sender in senders {
@@ -25,8 +29,11 @@ extension Check {
             }
         },
         Check(
-            "order.out", "each user's messages leave in their order", proves: "RFC2779 4.2.1",
-            capabilities: [.sendsMessages], hint: "submit what one read burst brought in the order in which it was read"
+            "order.out",
+            "each user's messages leave in their order",
+            proves: "RFC2779 4.2.1",
+            capabilities: [.sendsMessages],
+            hint: "submit what one read burst brought in the order in which it was read"
         ) { bench in
             try bench.requireRising(try await bench.arrivals(of: (0..<300).map(String.init)).map { $0.plainText ?? "" })
         },
@@ -34,8 +41,11 @@ extension Check {
 
     static let repeats: [Check] = [
         Check(
-            "repeats.once", "a message that comes ten times is handed to the service once", proves: "RFC2779 5.4.2",
-            capabilities: [.receivesMessages], hint: "hand each delivery to the service once, whatever becomes of it"
+            "repeats.once",
+            "a message that comes ten times is handed to the service once",
+            proves: "RFC2779 5.4.2",
+            capabilities: [.receivesMessages],
+            hint: "hand each delivery to the service once, whatever becomes of it"
         ) { bench in
             let envelope = try bench.envelope(to: bench.subject.knownUser, "hello", id: "the-same")
             for _ in 0..<10 { bench.submit([envelope]) }
@@ -45,8 +55,11 @@ extension Check {
             try bench.require(count == 1, "one message", seen: "\(count)")
         },
         Check(
-            "repeats.distinct", "two messages with one native identifier are two messages", proves: "RFC2779 5.4.2",
-            needs: [.repeatsIdentifiers], capabilities: [.sendsMessages],
+            "repeats.distinct",
+            "two messages with one native identifier are two messages",
+            proves: "RFC2779 5.4.2",
+            needs: [.repeatsIdentifiers],
+            capabilities: [.sendsMessages],
             hint: "a native identifier is rarely unique for ever: use host.makeMessageID(native:)"
         ) { bench in
             let (user, eve) = (bench.subject.knownUser, try bench.foreign())

@@ -6,7 +6,10 @@ import EnvelopeModel
 extension Check {
     static let identity: [Check] = [
         Check(
-            "identity.sender", "what a user writes leaves under the user's own address", proves: "IMX 2.3", "IMX 2.5c",
+            "identity.sender",
+            "what a user writes leaves under the user's own address",
+            proves: "IMX 2.3",
+            "IMX 2.5c",
             capabilities: [.sendsMessages],
             hint: "build the source address from the service's identifier of its user, without folding or rewriting"
         ) { bench in
@@ -18,8 +21,11 @@ extension Check {
             try bench.require(text.isExactly("hello"), "text \"hello\"", seen: shown(text))
         },
         Check(
-            "identity.recipient", "a message reaches the user it is for, and names its sender", proves: "IMX 2.3",
-            "RFC2779 5.4.3", capabilities: [.receivesMessages],
+            "identity.recipient",
+            "a message reaches the user it is for, and names its sender",
+            proves: "IMX 2.3",
+            "RFC2779 5.4.3",
+            capabilities: [.receivesMessages],
             hint: "hand the source address to the service in the form in which its users name foreign people"
         ) { bench in
             let (user, eve) = (bench.subject.knownUser, try bench.foreign())
@@ -27,21 +33,32 @@ extension Check {
             let messages = try await bench.received(1)
             await bench.quiet()
             try bench.require(
-                bench.subject.received.count == 1, "one message", seen: "\(bench.subject.received.count) messages")
+                bench.subject.received.count == 1,
+                "one message",
+                seen: "\(bench.subject.received.count) messages"
+            )
             try bench.require(
-                messages[0].destination == user && messages[0].source == eve, "\(eve) -> \(user)",
-                seen: messages[0].description)
+                messages[0].destination == user && messages[0].source == eve,
+                "\(eve) -> \(user)",
+                seen: messages[0].description
+            )
         },
         Check(
-            "identity.odd-addresses", "foreign names that the service cannot write are escaped or refused, never changed",
-            proves: "IMX 4.2.1", "IMX 2.11", capabilities: [.receivesMessages, .sendsMessages],
+            "identity.odd-addresses",
+            "foreign names that the service cannot write are escaped or refused, never changed",
+            proves: "IMX 4.2.1",
+            "IMX 2.11",
+            capabilities: [.receivesMessages, .sendsMessages],
             hint: "escape what the service's grammar forbids, so that it can be undone; else settle 5002",
-            run: oddAddresses),
+            run: oddAddresses
+        ),
     ]
 
     static let confinement: [Check] = [
         Check(
-            "confinement.domains", "the adapter speaks for its own domains only", proves: "IMX 6.2.1",
+            "confinement.domains",
+            "the adapter speaks for its own domains only",
+            proves: "IMX 6.2.1",
             capabilities: [.sendsMessages],
             hint: "the source of every submission must be of a domain for which host.serves(_:) is true"
         ) { bench in
@@ -56,11 +73,18 @@ extension Check {
             let domains = bench.subject.domains
             let others = bench.log.submissions.map(\.envelope.source.domain).filter { !domains.contains($0) }
             try bench.require(
-                others.isEmpty, "sources at \(domains)", seen: others.map(\.name).joined(separator: ", "))
+                others.isEmpty,
+                "sources at \(domains)",
+                seen: others.map(\.name).joined(separator: ", ")
+            )
         },
         Check(
-            "confinement.forged", "a user cannot write under an address of another domain", proves: "IMX 6.2.2",
-            "RFC2779 5.4.3", needs: [.forges], capabilities: [.sendsMessages],
+            "confinement.forged",
+            "a user cannot write under an address of another domain",
+            proves: "IMX 6.2.2",
+            "RFC2779 5.4.3",
+            needs: [.forges],
+            capabilities: [.sendsMessages],
             hint: "take the source from what the service vouches for, not from what its user wrote"
         ) { bench in
             let eve = try bench.foreign()
@@ -88,14 +112,20 @@ extension Check {
             let outcome = try await bench.outcome(of: try bench.envelope(from: name, to: user, "hello"))
             if outcome.code == .addressInvalid { continue }
             try bench.require(
-                outcome.code == bench.success, "\(sender) gets through or is refused 5002", seen: "\(outcome.code)")
+                outcome.code == bench.success,
+                "\(sender) gets through or is refused 5002",
+                seen: "\(outcome.code)"
+            )
             let message = try await bench.received(before + 1)[before]
             try bench.require(message.source == sender, "source \(sender)", seen: "source \(message.source)")
             let arrived = bench.network.deliveries.count
             try await bench.subject.send(ServiceMessage(from: user, to: message.source, "back"))
             let answer = try await bench.arrived(arrived + 1)[arrived]
             try bench.require(
-                answer.destination == sender, "the answer goes to \(sender)", seen: "it goes to \(answer.destination)")
+                answer.destination == sender,
+                "the answer goes to \(sender)",
+                seen: "it goes to \(answer.destination)"
+            )
         }
     }
 }

@@ -6,15 +6,21 @@ import EnvelopeModel
 extension Check {
     static let link: [Check] = [
         Check(
-            "link.reported", "the adapter tells when its link is lost and when it is back", proves: "IMX 4.1",
-            needs: [.losesItsLink], hint: "call host.linkChanged(to:) at every change"
+            "link.reported",
+            "the adapter tells when its link is lost and when it is back",
+            proves: "IMX 4.1",
+            needs: [.losesItsLink],
+            hint: "call host.linkChanged(to:) at every change"
         ) { bench in
             try await bench.cut()
             try await bench.restore()
         },
         Check(
-            "link.resumes", "traffic flows in both directions once the link is back", proves: "IMX 4.3",
-            needs: [.losesItsLink], capabilities: [.receivesMessages, .sendsMessages],
+            "link.resumes",
+            "traffic flows in both directions once the link is back",
+            proves: "IMX 4.3",
+            needs: [.losesItsLink],
+            capabilities: [.receivesMessages, .sendsMessages],
             hint: "reconnect by yourself, with growing pauses; start the link's state afresh"
         ) { bench in
             try await bench.cut()
@@ -24,8 +30,11 @@ extension Check {
             _ = try await bench.arrivals(of: ["back"])
         },
         Check(
-            "link.truth", "what ended delivered was received, though the link broke in between", proves: "RFC2779 4.2.1",
-            needs: [.losesItsLink], capabilities: [.receivesMessages],
+            "link.truth",
+            "what ended delivered was received, though the link broke in between",
+            proves: "RFC2779 4.2.1",
+            needs: [.losesItsLink],
+            capabilities: [.receivesMessages],
             hint: "settle .delivered on the service's confirmation; at the loss everything unconfirmed is .uncertain"
         ) { bench in
             let tokens = try await bench.breakInTheMiddle()
@@ -36,22 +45,29 @@ extension Check {
             try bench.require(untrue.isEmpty, "delivered was received", seen: "\(untrue.count) were not")
         },
         Check(
-            "link.once", "a broken link delivers nothing twice, and nothing out of order", proves: "RFC2779 5.4.2",
-            needs: [.losesItsLink], capabilities: [.receivesMessages],
+            "link.once",
+            "a broken link delivers nothing twice, and nothing out of order",
+            proves: "RFC2779 5.4.2",
+            needs: [.losesItsLink],
+            capabilities: [.receivesMessages],
             hint: "what was written to a lost link is never written again; what was not keeps its place"
         ) { bench in
             _ = try await bench.breakInTheMiddle()
             try bench.requireRising(bench.subject.received.map(\.text))
         },
         Check(
-            "link.not-handed-on", "what came while the link was down is not uncertain", proves: "RFC2779 4.2.1",
-            needs: [.losesItsLink], capabilities: [.receivesMessages, .confirmsDelivery],
+            "link.not-handed-on",
+            "what came while the link was down is not uncertain",
+            proves: "RFC2779 4.2.1",
+            needs: [.losesItsLink],
+            capabilities: [.receivesMessages, .confirmsDelivery],
             hint: "keep what was not written, and answer withdraw(_:) for it with .withdrawn"
         ) { bench in
             try await bench.cut()
             let deadline = bench.timing.shortDeadline
             let tokens = bench.submit(
-                try (0..<20).map { try bench.envelope(to: bench.subject.knownUser, "\($0)", deadline: deadline) })
+                try (0..<20).map { try bench.envelope(to: bench.subject.knownUser, "\($0)", deadline: deadline) }
+            )
             await bench.quiet()
             try await bench.restore()
             try await bench.settle(tokens)
@@ -59,14 +75,18 @@ extension Check {
             try bench.require(uncertain == 0, "delivered, failed or expired", seen: "\(uncertain) uncertain")
         },
         Check(
-            "link.expired", "what expired while the link was down is never delivered", proves: "RFC2779 4.2.1",
-            needs: [.losesItsLink], capabilities: [.receivesMessages],
+            "link.expired",
+            "what expired while the link was down is never delivered",
+            proves: "RFC2779 4.2.1",
+            needs: [.losesItsLink],
+            capabilities: [.receivesMessages],
             hint: "take a delivery out of the queue when withdraw(_:) says .withdrawn for it"
         ) { bench in
             try await bench.cut()
             let deadline = bench.timing.shortDeadline
             let tokens = bench.submit(
-                try (0..<20).map { try bench.envelope(to: bench.subject.knownUser, "\($0)", deadline: deadline) })
+                try (0..<20).map { try bench.envelope(to: bench.subject.knownUser, "\($0)", deadline: deadline) }
+            )
             try await bench.settle(tokens)
             try await bench.restore()
             await bench.quiet()
@@ -74,8 +94,10 @@ extension Check {
                 let disposition = bench.outcomes(of: token).first?.disposition
                 guard disposition == .expired || disposition == .failed else { continue }
                 try bench.require(
-                    !bench.subject.received.contains { $0.text == "\(number)" }, "\(number) expired, so it is gone",
-                    seen: "it was delivered")
+                    !bench.subject.received.contains { $0.text == "\(number)" },
+                    "\(number) expired, so it is gone",
+                    seen: "it was delivered"
+                )
             }
         },
     ]
