@@ -85,6 +85,12 @@ let package = Package(
         .testTarget(
             name: "AggregatorTests",
             dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+        .testTarget(
+            name: "IMXFrontTests",
+            dependencies: [
+                "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
+                logging,
+            ]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(

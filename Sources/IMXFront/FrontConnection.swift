@@ -10,7 +10,7 @@ final class FrontConnection {
     enum Request {
         case delivery(Delivery, PairQueue)
         case claim(PairQueue)
-        case verification(ConnectionHandle, source: ByteBuffer, target: ByteBuffer)
+        case verification(DialbackAcceptor.PendingID)
     }
 
     let handle: ConnectionHandle
@@ -25,14 +25,18 @@ final class FrontConnection {
     var isWritable = true
     /// Whether octets wait to be flushed.
     var isDirty = false
+    /// Whether octets of the present read burst have come on it.
+    var isInBurst = false
+    /// Whether the transport is to be closed once everything is written.
+    var mustClose = false
+    /// Why the connection's machine ended it.
+    var endReason: String?
     /// Whether the connection is on its way out: nothing new is sent on it.
     var isLeaving = false
     /// The pairs of domains that records on this connection may speak for, each with the wire's spelling.
     var trusted: [TrustedPair] = []
     /// The place in ``trusted`` that the last record was found at.
     var recentPair = 0
-    /// Requests of the peer's that have no answer yet.
-    var unanswered = 0
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
     private var requests: [Request?] = []

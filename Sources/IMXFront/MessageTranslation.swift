@@ -55,27 +55,50 @@ enum MessageTranslation {
         return details
     }
 
-    /// Appends the request that carries `envelope` to `out`. Nil, and nothing appended, where it is none we can carry.
-    static func write(
-        _ envelope: borrowing Envelope, tag: UInt32, isRetry: Bool, now: Instant, to out: inout ByteBuffer
-    ) -> Outcome? {
+    /// Sends the request that carries `envelope`; nil where IMX/1 has no record for it.
+    static func send(
+        _ envelope: borrowing Envelope, on machine: inout ConnectionMachine, cookie: UInt64, isRetry: Bool, now: Instant
+    ) -> SendResult? {
         let left = (envelope.deadline - now).nanoseconds / 1_000_000
         let deadline = envelope.deadline == .distantFuture ? nil : UInt32(clamping: max(1, left))
         switch envelope.operation {
         case .message:
-            record(of: envelope, deadline: deadline).write(to: &out, tag: tag, isRetry: isRetry)
-            return nil
+            return machine.send(
+                message: record(of: envelope, deadline: deadline), cookie: cookie, isRetry: isRetry, now: now)
         case .report(let report):
-            ReportRecord(
+            let record = ReportRecord(
                 from: AddressField(envelope.source), to: AddressField(envelope.destination),
                 about: report.messageID.octets, code: report.outcome.code,
                 text: report.outcome.text.map { ByteBuffer(string: $0) }, trace: envelope.trace,
-                hops: envelope.hops - 1, deadline: deadline
-            ).write(to: &out, tag: tag, isRetry: isRetry)
+                hops: max(1, envelope.hops) - 1, deadline: deadline)
+            return machine.send(report: record, cookie: cookie, isRetry: isRetry, now: now)
+        case .unknown:
             return nil
-        case .unknown(let type):
-            return Outcome(.notUnderstood, "IMX/1 has no place for operation \(type) yet")
         }
+    }
+
+    /// The envelope of a REPORT whose domains have been matched with an authenticated pair.
+    ///
+    /// A REPORT has no identifier of its own. One is made of the message's and of the code, so that the same report
+    /// is taken once.
+    static func envelope(
+        of record: borrowing ReportRecord, source: Domain, target: Domain, trace: TraceID, now: Instant
+    ) -> Envelope {
+        var id = record.about
+        id.writeString("!" + String(record.code.rawValue))
+        let outcome = Outcome(
+            record.code,
+            details: record.text.map {
+                Outcome.Details(text: String(buffer: $0), language: record.language.map { String(buffer: $0) })
+            })
+        return Envelope(
+            operation: .report(Envelope.Report(about: MessageID(unchecked: record.about), outcome: outcome)),
+            source: record.from.address(at: source),
+            destination: record.to.address(at: target),
+            messageID: MessageID(unchecked: id),
+            hops: record.hops ?? Envelope.initialHops,
+            trace: trace,
+            deadline: record.deadline.map { now + .milliseconds(Int($0)) } ?? .distantFuture)
     }
 
     private static func record(of envelope: borrowing Envelope, deadline: UInt32?) -> MessageRecord {
@@ -92,7 +115,7 @@ enum MessageTranslation {
         }
         return MessageRecord(
             from: AddressField(envelope.source), to: AddressField(envelope.destination),
-            messageID: envelope.messageID.octets, hops: envelope.hops - 1,
+            messageID: envelope.messageID.octets, hops: max(1, envelope.hops) - 1,
             receiptWanted: envelope.hasDetails && envelope.details?.wantsReceipt == true, deadline: deadline,
             trace: envelope.trace, mime: mime, details: fields(of: envelope, losses: losses))
     }

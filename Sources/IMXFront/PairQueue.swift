@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
+import IMXWire
 import NIOCore
 
 /// What waits to go from one domain here to one foreign domain, and whether the peer lets it.
@@ -19,6 +20,8 @@ final class PairQueue {
 
     let source: Domain
     let target: Domain
+    /// The pair in the wire's spelling.
+    let domains: DomainPair
     var claim = Claim.none
     /// How often in a row the claim was not granted.
     var refusals = 0
@@ -31,6 +34,7 @@ final class PairQueue {
     init(source: Domain, target: Domain) {
         self.source = source
         self.target = target
+        domains = DomainPair(source: source.octets, target: target.octets)
     }
 
     var isEmpty: Bool { waiting.isEmpty && toRepeat.isEmpty }

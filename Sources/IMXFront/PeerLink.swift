@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
-import EnvelopeModel
+package import EnvelopeModel
 import IMXWire
 
 /// Our way to one peer: the places where it can be reached, the one connection that we keep to it while there is
@@ -50,11 +50,13 @@ final class PeerLink {
     /// Whether anything waits to be sent.
     var hasWork: Bool { !waiters.isEmpty || pairs.contains { !$0.isEmpty } }
 
-    func pair(_ source: Domain, _ target: Domain) -> PairQueue {
-        if let known = pairs.first(where: { $0.source == source && $0.target == target }) { return known }
-        let pair = PairQueue(source: source, target: target)
-        pairs.append(pair)
-        return pair
+    /// Whether the link stands or falls with the connection `handle`.
+    func isServed(by handle: ConnectionHandle) -> Bool {
+        switch state {
+        case .opening(let opening): opening == handle
+        case .up(let connection): connection.handle == handle
+        case .idle, .waiting: false
+        }
     }
 
     /// Tells everybody who waits for the link.
@@ -67,11 +69,11 @@ final class PeerLink {
 
 /// The pauses between tries to reach a peer: each twice as long as the last up to a bound, and spread by up to a half,
 /// so that many links that broke together do not come back together.
-struct BackOff: Sendable, Hashable {
+package struct BackOff: Sendable, Hashable {
     /// The first pause.
-    var first = Interval.milliseconds(500)
+    package var first = Interval.milliseconds(500)
     /// The longest pause.
-    var most = Interval.seconds(60)
+    package var most = Interval.seconds(60)
 
     func pause(after failures: Int, using generator: inout some RandomNumberGenerator) -> Interval {
         let doublings = min(max(0, failures - 1), 16)

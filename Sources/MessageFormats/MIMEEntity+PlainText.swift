@@ -65,14 +65,14 @@ extension MIMEEntity {
         return true
     }
 
-    /// Moves past a line that ends with CR LF and is not folded.
+    /// Moves past a line that ends with CR LF. A folded one is noticed by what is expected next.
     private static func skipLine(_ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> Bool {
         while position + 2 < bytes.count {
             switch bytes[position] {
             case 0x0D:
                 guard bytes[position + 1] == 0x0A else { return false }
                 position += 2
-                return bytes[position] != 0x20 && bytes[position] != 0x09
+                return true
             case 0x0A, 0x00: return false
             default: position += 1
             }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
+import XMLStream
+
+import struct NIOCore.ByteBuffer
+
+/// A text that becomes a `body` element.
+struct TextBody {
+    var octets: ByteBuffer
+    var language: String?
+
+    /// Why a body cannot be shown in XMPP.
+    struct Refusal: Error {
+        var code: OutcomeCode
+        var text: String
+    }
+
+    /// The texts in `body`, the default one first; what stands beside them is listed as lost.
+    static func all(in body: Body, _ losses: inout [Loss]) -> Result<[TextBody], Refusal> {
+        let parts: [BodyPart]
+        switch body {
+        case .none: return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
+        case .parts(let given): parts = given
+        case .entity(let octets):
+            guard let read = entityParts(octets) else {
+                return .failure(Refusal(code: .malformed, text: "the content is no MIME entity"))
+            }
+            parts = read
+        }
+        var found: [TextBody] = []
+        for part in parts {
+            guard let text = text(of: part) else {
+                losses.append(Loss("body", reason: "\(part.mediaType.prefix(80)) cannot be shown"))
+                continue
+            }
+            if found.contains(where: { $0.language == text.language }) {
+                losses.append(Loss("body", reason: "a further text in the same language"))
+            } else {
+                found.append(text)
+            }
+        }
+        // F.2: what is not text must not be put into a body; a stanza without one would be invisible.
+        guard let first = found.first else {
+            return .failure(Refusal(code: .notAcceptable, text: "content that is not text is not shown in XMPP"))
+        }
+        guard first.octets.readableBytes > 0 || found.count > 1 else {
+            return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
+        }
+        return .success(found)
+    }
+
+    /// The parts of a raw MIME entity. The one place that reads MIME.
+    private static func entityParts(_ entity: ByteBuffer) -> [BodyPart]? { nil }
+
+    private static func text(of part: BodyPart) -> TextBody? {
+        guard !part.isOpaque else { return nil }
+        if part.mediaType == BodyPart.plainText {
+            return TextBody(octets: withLineFeeds(part.octets), language: part.language)
+        }
+        guard let charset = TextBody.charset(ofPlainText: part.mediaType) else { return nil }
+        switch charset {
+        case "utf-8", "utf8", "us-ascii", "ascii":
+            return TextBody(octets: withLineFeeds(part.octets), language: part.language)
+        case "iso-8859-1", "latin1":
+            let text = String(String.UnicodeScalarView(part.octets.readableBytesView.map { Unicode.Scalar($0) }))
+            return TextBody(octets: withLineFeeds(ByteBuffer(string: text)), language: part.language)
+        default:
+            return nil
+        }
+    }
+
+    /// The charset of a media type that is `text/plain`, in lower case; nil where it is another type.
+    static func charset(ofPlainText mediaType: String) -> String? {
+        let fields = mediaType.lowercased().split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
+        guard fields.first == "text/plain" else { return nil }
+        for field in fields.dropFirst() where field.hasPrefix("charset=") {
+            return trimmed(field.dropFirst(8)).filter { $0 != "\"" }
+        }
+        return "us-ascii"  // RFC 2046 §4.1.2
+    }
+
+    private static func trimmed(_ text: some StringProtocol) -> String {
+        let isSpace = { (character: Character) in character == " " || character == "\t" }
+        return String(text.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+    }
+
+    /// Lines end with CRLF in MIME (RFC 2046 §4.1.1) and with LF in XMPP.
+    private static func withLineFeeds(_ octets: ByteBuffer) -> ByteBuffer {
+        let view = octets.readableBytesView
+        guard view.contains(0x0D) else { return octets }
+        var result = ByteBuffer()
+        result.reserveCapacity(octets.readableBytes)
+        var previous: UInt8 = 0
+        for octet in view {
+            if previous == 0x0D, octet != 0x0A { result.writeInteger(UInt8(0x0D)) }
+            if octet != 0x0D { result.writeInteger(octet) }
+            previous = octet
+        }
+        if previous == 0x0D { result.writeInteger(UInt8(0x0D)) }
+        return result
+    }
+
+    func write(to buffer: inout ByteBuffer, _ losses: inout [Loss]) {
+        buffer.writeStaticString("<body")
+        DetailsWriter.writeLanguage(language, to: &buffer)
+        buffer.writeStaticString(">")
+        DetailsWriter.note(buffer.writeXMLText(octets), in: "body", &losses)
+        buffer.writeStaticString("</body>")
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package import EnvelopeModel
+
+import struct NIOCore.ByteBuffer
+
+extension ConnectionMachine {
+    /// The time at which ``tick(now:)`` has something to do; nil where there is none.
+    package var nextWake: Instant? {
+        switch phase {
+        case .preface, .hello, .deciding: return started + settings.handshake
+        case .closing: return closeDeadline
+        case .ended: return nil
+        case .open: break
+        }
+        var wake = min(drainDeadline, closeDeadline, idleDeadline)
+        if isAuthenticated {
+            wake = min(wake, lastHeard + (pingSent ? settings.pingAfter + settings.pingTimeout : settings.pingAfter))
+        } else if partial.readableBytes > 0 {
+            wake = min(wake, partialSince + settings.handshake)
+        }
+        return wake
+    }
+
+    /// Does what the time asks for.
+    package mutating func tick(now: Instant) {
+        switch phase {
+        case .preface, .hello, .deciding:
+            if now >= started + settings.handshake { fail(.fatal(.timedOut, "no HELLO in time")) }
+        case .closing:
+            if now >= closeDeadline { finish(.failed(.fatal(.timedOut, "no CLOSE in time"))) }
+        case .open: tickOpen(now: now)
+        case .ended: break
+        }
+    }
+
+    private mutating func tickOpen(now: Instant) {
+        if now >= min(drainDeadline, closeDeadline) {
+            return sendLast(localStop ? closeCode : .delivered, nil, now: now)
+        }
+        if now >= idleDeadline { return sendLast(.delivered, "idle", now: now) }
+        if isAuthenticated {
+            if now >= lastHeard + settings.pingAfter + settings.pingTimeout, pingSent {
+                fail(.fatal(.timedOut, "peer is silent"))
+            } else if now >= lastHeard + settings.pingAfter, !pingSent {
+                pingSent = true
+                ping(now: now)
+            }
+        } else if partial.readableBytes > 0, now >= partialSince + settings.handshake {
+            fail(.fatal(.timedOut, "record took too long"))
+        }
+    }
+
+    /// When the connection has been without work for too long.
+    private var idleDeadline: Instant {
+        guard inboundOpen == 0, window.count == 0 else { return .distantFuture }
+        return lastActivity + (isAuthenticated ? .seconds(Int(settings.idleSeconds)) : settings.unauthenticatedIdle)
+    }
+
+    /// Asks the peer for a sign of life.
+    mutating func ping(now: Instant) {
+        let tag = window.add(.ping, cookie: nil)
+        let start = outbound.beginRecord(.ping, .request, tag: tag)
+        outbound.writeField(.opaque, now.nanoseconds)
+        outbound.endRecord(at: start)
+    }
+}
+
+extension Interval {
+    static func + (a: Interval, b: Interval) -> Interval {
+        let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
+        return Interval(nanoseconds: overflow ? .max : sum)
+    }
+}
