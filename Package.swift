@@ -79,7 +79,8 @@ let package = Package(
         .testTarget(
             name: "AdapterHarnessTests",
             dependencies: [
-                "AdapterHarness", "StubAdapter", "AdapterKit", "Configuration", "EnvelopeModel", nio, posix, logging,
+                "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel", "Store",
+                nio, posix, logging,
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(

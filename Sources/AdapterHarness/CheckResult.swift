@@ -32,6 +32,7 @@ public struct CheckResult: Sendable {
 }
 
 extension CheckResult: CustomStringConvertible {
+    /// The result for people, with everything that is needed to mend a failure.
     public var description: String {
         let head = "\(id)  \(title) [\(requirements.joined(separator: ", "))]"
         switch verdict {
@@ -64,6 +65,7 @@ public struct HarnessReport: Sendable, CustomStringConvertible {
         results.filter { if case .notApplicable = $0.verdict { true } else { false } }.map(\.id)
     }
 
+    /// The whole report for people.
     public var description: String {
         let count = results.count - failed.count - notApplicable.count
         return "adapter \(kind): \(count) passed, \(failed.count) failed, \(notApplicable.count) not applicable\n"

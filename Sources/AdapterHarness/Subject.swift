@@ -117,6 +117,7 @@ public struct Unable: Error, CustomStringConvertible {
         self.ability = ability
     }
 
+    /// What to do about it.
     public var description: String {
         "the subject has no \(ability.rawValue); implement it, or give the reason in `limitations`"
     }
@@ -159,6 +160,7 @@ public struct ServiceMessage: Sendable, Hashable, CustomStringConvertible {
     /// The text that counts.
     public var text: String { texts.first?.text ?? "" }
 
+    /// The message for people.
     public var description: String { "\(source) -> \(destination): \(shown(text))" }
 }
 

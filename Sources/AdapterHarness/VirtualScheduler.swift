@@ -15,6 +15,7 @@ public final class VirtualScheduler: Scheduler {
         static func < (a: Place, b: Place) -> Bool { (a.due, a.order) < (b.due, b.order) }
     }
 
+    /// The time.
     public private(set) var now: Instant
     /// The places of all timers as a binary heap, those of cancelled ones too until they come up.
     private var heap: [Place] = []
@@ -29,6 +30,7 @@ public final class VirtualScheduler: Scheduler {
     /// How many timers wait.
     public var pending: Int { bodies.count }
 
+    /// Runs `body` once the clock has been moved on by `interval`.
     @discardableResult
     public func schedule(after interval: Interval, _ body: @escaping () -> Void) -> ScheduledWork {
         made += 1
