@@ -29,6 +29,7 @@ public final class StubAdapter: Adapter {
     /// What users wrote while the core was full.
     private var outbox: [Submission] = []
     private var isPaused = false
+    private var isStopped = false
 
     /// Makes the service with its users. Whoever is not among them does not exist.
     public init(host: any AdapterHost, users: [Address: StubUser]) {
@@ -98,7 +99,8 @@ public final class StubAdapter: Adapter {
 
     // MARK: From the users
 
-    /// Has a user write a message. False where the core has been full for so long that the outbox is full too.
+    /// Has a user write a message. False where the stub has stopped, or the core has been full for so long that the
+    /// outbox is full too.
     @discardableResult
     public func send(
         from source: Address,
@@ -130,6 +132,7 @@ public final class StubAdapter: Adapter {
     }
 
     private func submit(_ submission: Submission) -> Bool {
+        if isStopped { return false }
         guard isPaused else {
             host.submit([submission])
             return true
@@ -156,8 +159,9 @@ public final class StubAdapter: Adapter {
         if !waiting.isEmpty { host.submit(waiting) }
     }
 
-    /// Settles what the users sit on, and is done.
+    /// Settles what the users sit on, gives back what they wrote in vain, and is done.
     public func stop(by deadline: Instant, completion: @escaping () -> Void) {
+        isStopped = true
         host.turn {
             for (ticket, work) in held {
                 work?.cancel()
@@ -165,6 +169,10 @@ public final class StubAdapter: Adapter {
             }
             held = [:]
         }
+        settled(
+            outbox.map { Settlement(token: $0.token, outcome: Outcome(.unavailable, "stopping"), envelope: $0.envelope) }
+        )
+        outbox = []
         host.linkChanged(to: .down("stopped"))
         completion()
     }

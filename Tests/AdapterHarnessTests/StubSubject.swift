@@ -2,6 +2,7 @@
 import AdapterHarness
 import AdapterKit
 import EnvelopeModel
+import NIOCore
 import StubAdapter
 import Testing
 
@@ -26,7 +27,8 @@ final class StubSubject: Subject {
         knownUser = try #require(Address("alice@stub.example"))
         unknownUser = try #require(Address("nobody@stub.example"))
         refusingUser = (try #require(Address("carol@stub.example")), .refused)
-        silentUser = try #require(Address("dave@stub.example"))
+        let silent = try #require(Address("dave@stub.example"))
+        silentUser = silent
     }
 
     func makeAdapter(on host: any AdapterHost) throws -> StubAdapter {

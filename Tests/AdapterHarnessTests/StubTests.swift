@@ -60,7 +60,10 @@ struct StubTests {
         #expect(world.codes["bob"] == 4002 && taken == 0)
     }
 
-    @Test("the example configuration of the stub is right", arguments: ["", "users:\n  \"a@b\": {}"])
+    @Test(
+        "IMX 4.2.1: settings without users, or with a name that is no local part, are refused",
+        arguments: ["", "users:\n  \"a@b\": {}"]
+    )
     func refusesSettings(_ text: String) {
         #expect(throws: ConfigurationError.self) {
             try StubSettings(Settings.parse(text, keys: StubSettings.schema.keys))
