@@ -68,13 +68,19 @@ let package = Package(
         // Tier 5: the conformance kit and the one executable.
         .target(
             name: "AdapterHarness",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", nio, logging]),
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Store", nio, logging]),
         .executableTarget(
             name: "imx",
             dependencies: [
                 "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
                 "IMXWire", "MessageFormats", "StubAdapter", "XMPPAdapter", nio, posix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(
+            name: "AdapterHarnessTests",
+            dependencies: [
+                "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel", "Store",
+                nio, posix, logging,
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
@@ -86,6 +92,7 @@ let package = Package(
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
                 logging,
             ]),
+        .testTarget(
             name: "CommandTests",
             dependencies: ["imx", "Configuration", "EnvelopeModel", nio, posix]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),

@@ -7,16 +7,18 @@ public import EnvelopeModel
 /// Timers run in the order of their time, and those of one time in the order in which they were made, so that a run
 /// can be repeated exactly.
 public final class VirtualScheduler: Scheduler {
-    private struct Due: Comparable {
-        let time: Instant
+    /// A timer's place: the time that it is due, then the order in which timers were made.
+    private struct Place: Comparable {
+        let due: Instant
         let order: UInt64
 
-        static func < (a: Due, b: Due) -> Bool { (a.time, a.order) < (b.time, b.order) }
+        static func < (a: Place, b: Place) -> Bool { (a.due, a.order) < (b.due, b.order) }
     }
 
+    /// The time.
     public private(set) var now: Instant
-    /// A binary heap of what is due, the earliest first; a cancelled timer stays in it without a body.
-    private var heap: [Due] = []
+    /// The places of all timers as a binary heap, those of cancelled ones too until they come up.
+    private var heap: [Place] = []
     private var bodies: [UInt64: () -> Void] = [:]
     private var made: UInt64 = 0
 
@@ -28,40 +30,57 @@ public final class VirtualScheduler: Scheduler {
     /// How many timers wait.
     public var pending: Int { bodies.count }
 
+    /// Runs `body` once the clock has been moved on by `interval`.
     @discardableResult
     public func schedule(after interval: Interval, _ body: @escaping () -> Void) -> ScheduledWork {
         made += 1
         let order = made
         bodies[order] = body
-        push(Due(time: now + max(interval, .zero), order: order))
+        push(Place(due: now + max(interval, .zero), order: order))
         return ScheduledWork { [weak self] in self?.bodies[order] = nil }
     }
 
     /// Runs the next timer and moves the clock to it. False where there is none.
     @discardableResult
-    public func step() -> Bool {
-        guard let next = earliest() else { return false }
-        run(next)
-        return true
+    public func step() -> Bool { step(by: .distantFuture) }
+
+    /// Runs the next timer where it is due by `end`; else only moves the clock there.
+    public func step(atMostTo end: Instant) {
+        if !step(by: end) { now = max(now, end) }
     }
 
-    private func run(_ due: Due) {
-        pop()
-        now = max(now, due.time)
-        bodies.removeValue(forKey: due.order)?()
+    /// Moves the clock on by `interval`, running every timer that becomes due on the way.
+    public func advance(by interval: Interval) {
+        let end = now + interval
+        while step(by: end) {}
+        now = end
     }
 
-    /// The earliest timer that was not cancelled.
-    private func earliest() -> Due? {
-        while let first = heap.first {
-            if bodies[first.order] != nil { return first }
+    /// Runs timers until none is left or `limit` have run. True where none is left.
+    @discardableResult
+    public func drain(limit: Int = 100_000) -> Bool {
+        for _ in 0..<limit where !step() { return true }
+        return bodies.isEmpty
+    }
+
+    private func step(by end: Instant) -> Bool {
+        while let next = heap.first {
+            guard let body = bodies[next.order] else {
+                pop()
+                continue
+            }
+            guard next.due <= end else { return false }
             pop()
+            bodies[next.order] = nil
+            now = max(now, next.due)
+            body()
+            return true
         }
-        return nil
+        return false
     }
 
-    private func push(_ due: Due) {
-        heap.append(due)
+    private func push(_ place: Place) {
+        heap.append(place)
         var child = heap.count - 1
         while child > 0, heap[child] < heap[(child - 1) / 2] {
             heap.swapAt(child, (child - 1) / 2)
@@ -74,27 +93,10 @@ public final class VirtualScheduler: Scheduler {
         heap.removeLast()
         var parent = 0
         while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child] < heap[least] {
-                least = child
-            }
-            guard least != parent else { return }
+            let children = (2 * parent + 1)..<min(2 * parent + 3, max(heap.count, 2 * parent + 1))
+            guard let least = children.min(by: { heap[$0] < heap[$1] }), heap[least] < heap[parent] else { return }
             heap.swapAt(parent, least)
             parent = least
         }
-    }
-
-    /// Moves the clock on by `interval`, running every timer that becomes due on the way.
-    public func advance(by interval: Interval) {
-        let end = now + interval
-        while let next = earliest(), next.time <= end { run(next) }
-        now = end
-    }
-
-    /// Runs timers until none is left or `limit` have run. True where none is left.
-    @discardableResult
-    public func drain(limit: Int = 100_000) -> Bool {
-        for _ in 0..<limit where !step() { return true }
-        return bodies.isEmpty
     }
 }
