@@ -68,7 +68,7 @@ let package = Package(
         // Tier 5: the conformance kit and the one executable.
         .target(
             name: "AdapterHarness",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", nio, logging]),
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Store", nio, logging]),
         .executableTarget(
             name: "imx",
             dependencies: [
@@ -76,10 +76,22 @@ let package = Package(
                 "IMXWire", "MessageFormats", "StubAdapter", "XMPPAdapter", nio, posix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .testTarget(
+            name: "AdapterHarnessTests",
+            dependencies: [
+                "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel", "Store",
+                nio, posix, logging,
+            ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
             dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+        .testTarget(
+            name: "IMXFrontTests",
+            dependencies: [
+                "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
+                logging,
+            ]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["imx", "Configuration", "EnvelopeModel", nio, posix]),
@@ -98,6 +110,15 @@ let package = Package(
         .testTarget(name: "EndToEndTests"),
     ]
 )
+
+// The benchmark's pair of aggregators is made of parts that only this package sees; nobody else pays for it.
+if Context.environment["IMX_BENCHMARK"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "imx-pair",
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "Store", nio, posix, logging],
+            path: "Tests/Benchmarks/Pair"))
+}
 
 for target in package.targets where target.type != .system {
     var settings = target.swiftSettings ?? []

@@ -4,8 +4,12 @@ public import EnvelopeModel
 
 /// The other party of a test: takes deliveries, writes them down, and settles them as it is told.
 public final class RecordingAdapter: Adapter {
+    /// It carries everything, in a window of 256.
     public static let descriptor = AdapterDescriptor(
-        kind: "recorder", capabilities: Set(Capability.allCases), window: 256)
+        kind: "recorder",
+        capabilities: Set(Capability.allCases),
+        window: 256
+    )
 
     /// What it does with a delivery.
     public enum Habit {
@@ -34,8 +38,10 @@ public final class RecordingAdapter: Adapter {
         self.host = host
     }
 
+    /// There is no link, so it is up at once.
     public func start() { host.linkChanged(to: .up) }
 
+    /// Writes the batch down, and settles or keeps it.
     public func deliver(_ batch: [Delivery]) {
         host.turn {
             for delivery in batch {
@@ -49,6 +55,7 @@ public final class RecordingAdapter: Adapter {
         }
     }
 
+    /// Writes the settlements down.
     public func settled(_ batch: [Settlement]) { settlements += batch }
 
     /// Settles a held delivery.
@@ -57,15 +64,19 @@ public final class RecordingAdapter: Adapter {
         host.settle(ticket, outcome)
     }
 
+    /// Answers as the habit says.
     public func withdraw(_ ticket: Ticket) -> Withdrawal {
         guard case .hold(let answer) = habit, held.remove(ticket) != nil else { return .tooLate }
         return answer
     }
 
+    /// Notes that it was told to pause.
     public func pause() { isPaused = true }
 
+    /// Notes that it may submit again.
     public func resume() { isPaused = false }
 
+    /// Is done at once.
     public func stop(by deadline: Instant, completion: @escaping () -> Void) { completion() }
 
     /// Submits one message and returns the token it was given.

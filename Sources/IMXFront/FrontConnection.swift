@@ -10,7 +10,7 @@ final class FrontConnection {
     enum Request {
         case delivery(Delivery, PairQueue)
         case claim(PairQueue)
-        case verification(ConnectionHandle, source: ByteBuffer, target: ByteBuffer)
+        case verification(DialbackAcceptor.PendingID)
     }
 
     let handle: ConnectionHandle

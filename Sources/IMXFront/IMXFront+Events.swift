@@ -138,8 +138,7 @@ extension IMXFront {
             host.settle(delivery.ticket, MessageTranslation.outcome(of: answer))
             if answer.code == .notAuthenticated { pair.claim = .none }  // trust has run out at the peer
         case .claim(let pair): claimAnswered(pair, answer, on: connection)
-        case .verification(let claimed, let source, let target):
-            verificationAnswered(on: claimed, source: source, target: target, code: answer.code)
+        case .verification(let id): verificationAnswered(id, answer.code)
         case nil: host.count(.strayAnswer)
         }
     }
@@ -150,8 +149,7 @@ extension IMXFront {
         case .delivery(let delivery, _):
             host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
         case .claim(let pair): claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)
-        case .verification(let claimed, let source, let target):
-            verificationFailed(on: claimed, source: source, target: target)
+        case .verification(let id): verificationFailed(id)
         case nil: host.count(.strayAnswer)
         }
     }

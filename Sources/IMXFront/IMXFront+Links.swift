@@ -58,6 +58,15 @@ extension IMXFront {
         open(link)
     }
 
+    /// Opens the link at once, even where the next try is due later: somebody who may be there has just spoken to us.
+    func openNow(_ link: PeerLink) {
+        if case .waiting(let timer) = link.state {
+            timer.cancel()
+            link.state = .idle
+        }
+        ensureUp(link)
+    }
+
     private func open(_ link: PeerLink) {
         let handle = transport.connect(to: link.endpoint, timeout: settings.connectTimeout)
         link.state = .opening(handle)

@@ -98,8 +98,7 @@ extension IMXFront {
                     waiting[delivery.ticket] = pair
                 }
             case .claim(let pair): pair.claim = .none
-            case .verification(let claimed, let source, let target):
-                verificationFailed(on: claimed, source: source, target: target)
+            case .verification(let id): verificationFailed(id)
             }
         }
     }

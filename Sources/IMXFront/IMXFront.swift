@@ -70,7 +70,7 @@ package final class IMXFront: Adapter, TransportDelegate {
         self.isHosted = isHosted
         now = host.scheduler.now
         acceptor = DialbackAcceptor()
-        claimant = DialbackClaimant()
+        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)))
         transport.delegate = self
     }
 

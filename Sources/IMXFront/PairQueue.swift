@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
+import IMXWire
 import NIOCore
 
 /// What waits to go from one domain here to one foreign domain, and whether the peer lets it.
@@ -19,6 +20,8 @@ final class PairQueue {
 
     let source: Domain
     let target: Domain
+    /// The pair in the wire's spelling.
+    let domains: DomainPair
     var claim = Claim.none
     /// How often in a row the claim was not granted.
     var refusals = 0
@@ -31,6 +34,7 @@ final class PairQueue {
     init(source: Domain, target: Domain) {
         self.source = source
         self.target = target
+        domains = DomainPair(source: source.octets, target: target.octets)
     }
 
     var isEmpty: Bool { waiting.isEmpty && toRepeat.isEmpty }
@@ -44,6 +48,12 @@ final class PairQueue {
             if withdrawn.isEmpty || withdrawn.remove(delivery.ticket) == nil { return (delivery, false) }
         }
         return nil
+    }
+
+    /// Drops a delivery that waits. Those that are withdrawn are mostly the oldest, so the queue does not keep them.
+    func withdraw(_ ticket: Ticket) {
+        withdrawn.insert(ticket)
+        while let first = waiting.first, withdrawn.remove(first.ticket) != nil { waiting.removeFirst() }
     }
 
     /// Puts a delivery back to where it was taken from.

@@ -135,19 +135,19 @@ extension ConnectionMachine {
         window.takeAll()
     }
 
-    private var obstacle: SendResult? {
+    var obstacle: SendResult? {
         guard isOpen else { return .notOpen }
         return window.count < windowLimit ? nil : .windowFull
     }
 
-    private mutating func begin(_ type: RecordType, _ cookie: UInt64, _ now: Instant) -> (start: Int, tag: UInt32) {
+    mutating func begin(_ type: RecordType, _ cookie: UInt64, _ now: Instant) -> (start: Int, tag: UInt32) {
         prepareOutbound()
         lastActivity = now
         return (outbound.writerIndex, window.add(type, cookie: cookie))
     }
 
     /// Takes a record back that the peer would not take.
-    private mutating func finish(_ start: Int, _ tag: UInt32) -> SendResult {
+    mutating func finish(_ start: Int, _ tag: UInt32) -> SendResult {
         let limit = isAuthenticated ? peerMaxRecord : min(peerMaxRecord, settings.unauthenticatedRecord)
         guard outbound.writerIndex - start - RecordHeader.size <= Int(limit) else {
             outbound.moveWriterIndex(to: start)
