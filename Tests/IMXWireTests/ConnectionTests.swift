@@ -82,7 +82,9 @@ import Testing
         var lone = Lone()
         let events = lone.after(
             octets(
-                "00000003 0666 00 00 00000000 010203  00000001 0667 01 00 0000000A FF  00000000 0004 01 00 0000000B"))
+                "00000003 0666 00 00 00000000 010203  00000001 0667 01 00 0000000A FF  00000000 0004 01 00 0000000B"
+            )
+        )
         #expect(events.count == 1)
         #expect(lone.sent.records.map(\.header.tag) == [10, 11])
         #expect(lone.machine.counters.unknownRecords == 2)
@@ -112,7 +114,8 @@ import Testing
         arguments: [
             ("0001 01", true), ("0002 01", true), ("0003 01", true), ("0012 01", true), ("0041 01", true),
             ("0020 00", false), ("0021 00", false), ("0004 00", false), ("0010 00", false), ("0011 00", false),
-        ])
+        ]
+    )
     func wrongKind(typeAndFlags: String, isAnswered: Bool) {
         var lone = Lone()
         let events = lone.after(octets("00000000 \(typeAndFlags) 00 00000009"))

@@ -8,12 +8,19 @@ import Testing
 private let preface = octets("89494D580D0A1A0A")
 
 private func hello(
-    _ server: UInt64 = 1, nonce: UInt64 = 1, versions: ClosedRange<UInt16> = 1...1, dialled: String? = "b.example",
+    _ server: UInt64 = 1,
+    nonce: UInt64 = 1,
+    versions: ClosedRange<UInt16> = 1...1,
+    dialled: String? = "b.example",
     _ change: (inout HelloRecord) -> Void = { _ in }
 ) -> ByteBuffer {
     var hello = HelloRecord(
-        versionMin: versions.lowerBound, versionMax: versions.upperBound, serverID: ServerID(high: server, low: 0),
-        nonce: ConnectionNonce(nonce, 1, 2, 3), dialled: dialled.map { text($0) })
+        versionMin: versions.lowerBound,
+        versionMax: versions.upperBound,
+        serverID: ServerID(high: server, low: 0),
+        nonce: ConnectionNonce(nonce, 1, 2, 3),
+        dialled: dialled.map { text($0) }
+    )
     change(&hello)
     var out = ByteBuffer()
     hello.write(to: &out)
@@ -62,7 +69,8 @@ private func hello(
 
     @Test(
         "I.1.1: a wrong preface closes without reply at its first wrong octet",
-        arguments: ["09", "89494D580A", "474554202F", "89494D580D0A1A0D", "160301"])
+        arguments: ["09", "89494D580A", "474554202F", "89494D580D0A1A0D", "160301"]
+    )
     func wrongPreface(start: String) {
         var lone = Lone(open: false)
         let events = lone.after(octets(start))
@@ -131,7 +139,10 @@ private func hello(
             ("own nonce", hello(1, nonce: 2), .loop),
             ("tiny records", hello { $0.maxRecord = 16_383 }, .malformed),
             ("no requests", hello { $0.maxInflight = 0 }, .malformed),
-            ("critical", hello { $0.extra = [UnknownField(id: FieldID(rawValue: 0x9000), value: text("x"))] }, .notUnderstood),
+            (
+                "critical", hello { $0.extra = [UnknownField(id: FieldID(rawValue: 0x9000), value: text("x"))] },
+                .notUnderstood
+            ),
             ("too large", octets("00004001 0001 00 00 00000000"), .tooLarge),
             ("data first", octets("00000000 0020 01 00 00000001"), .malformed),
         ]
