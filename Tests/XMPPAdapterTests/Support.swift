@@ -97,6 +97,7 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     var isWritable = true
     var answersDials = true
     private var written = ByteBuffer()
+    private var asked: [Substring] = []
 
     func dial(_ user: any ComponentTransportUser) {
         dials += 1
@@ -110,6 +111,8 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     func write(_ octets: ByteBuffer) {
         flushes += 1
         written.writeImmutableBuffer(octets)
+        let pieces = String(buffer: octets).split(separator: "id='imx-ping-", omittingEmptySubsequences: false)
+        asked += pieces.dropFirst().map { $0.prefix { $0 != "'" } }
     }
 
     func setReading(_ isReading: Bool) { self.isReading = isReading }
@@ -123,6 +126,12 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     func cut() { user?.closed("cut") }
 
     func send(_ text: String) { user?.received([ByteBuffer(string: text)]) }
+
+    /// The pings that have been written since the last call.
+    func takePings() -> [Substring] {
+        defer { asked.removeAll() }
+        return asked
+    }
 
     /// What has been written since the last call.
     func take() -> String {
@@ -164,6 +173,18 @@ struct Bench {
     func accept() {
         server.send(Bench.header)
         server.send("<handshake/>")
+        _ = server.take()
+    }
+
+    /// Answers every ping until none comes any more.
+    func confirm() {
+        var pings = server.takePings()
+        while !pings.isEmpty {
+            for number in pings {
+                server.send("<iq type='result' id='imx-ping-\(number)' from='a.example' to='imx.a.example'/>")
+            }
+            pings = server.takePings()
+        }
         _ = server.take()
     }
 
