@@ -27,7 +27,9 @@ final class FakeHost: AdapterHost, Scheduler {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     var domains: [Domain] = []
     var now = Instant(nanoseconds: 1_000_000_000)
-    var scheduler: any Scheduler { self }
+    /// A real clock for tests over sockets.
+    var realTime: (any Scheduler)?
+    var scheduler: any Scheduler { realTime ?? self }
 
     private(set) var submissions: [Submission] = []
     private(set) var settlements: [Ticket: Outcome] = [:]
@@ -153,14 +155,18 @@ struct Bench {
         + " xmlns='jabber:component:accept' from='imx.a.example' id='3BF96D32'>"
 
     init(_ change: (inout XMPPSettings) -> Void = { _ in }) {
-        var settings = XMPPSettings(
+        var settings = Bench.settings
+        change(&settings)
+        host.domains = [domain("a.example")]
+        adapter = XMPPAdapter(settings: settings, host: host, dialer: server)
+    }
+
+    static var settings: XMPPSettings {
+        XMPPSettings(
             server: Endpoint(host: "127.0.0.1", port: 5_347),
             component: domain("imx.a.example"),
             secret: Secret("test")
         )
-        change(&settings)
-        host.domains = [domain("a.example")]
-        adapter = XMPPAdapter(settings: settings, host: host, dialer: server)
     }
 
     /// Brings the link up.
