@@ -93,6 +93,9 @@ let package = Package(
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
                 logging,
             ]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["imx", "Configuration", "EnvelopeModel", nio, posix]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
@@ -108,6 +111,15 @@ let package = Package(
         .testTarget(name: "EndToEndTests"),
     ]
 )
+
+// The benchmark's pair of aggregators is made of parts that only this package sees; nobody else pays for it.
+if Context.environment["IMX_BENCHMARK"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "imx-pair",
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "Store", nio, posix, logging],
+            path: "Tests/Benchmarks/Pair"))
+}
 
 for target in package.targets where target.type != .system {
     var settings = target.swiftSettings ?? []

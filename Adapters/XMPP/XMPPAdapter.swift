@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 public import AdapterKit
+import Configuration
 public import EnvelopeModel
 public import NIOCore
 import XMLStream
@@ -8,6 +9,7 @@ import XMLStream
 ///
 /// One link serves any number of hosted domains. See `Adapters/XMPP/README.md` for the server's side.
 public final class XMPPAdapter: Adapter {
+    /// What this adapter carries.
     public static let descriptor = AdapterDescriptor(
         kind: "xmpp",
         capabilities: [
@@ -50,8 +52,8 @@ public final class XMPPAdapter: Adapter {
     public convenience init(settings: XMPPSettings, host: any AdapterHost, eventLoop: any EventLoop) {
         let dialer = NIODialer(
             eventLoop: eventLoop,
-            host: settings.host,
-            port: settings.port,
+            host: settings.server.host,
+            port: Int(settings.server.port),
             timeout: .nanoseconds(settings.patience.nanoseconds)
         )
         self.init(settings: settings, host: host, dialer: dialer)
@@ -75,6 +77,7 @@ public final class XMPPAdapter: Adapter {
     /// How foreign people are shown to users who have not written to anybody yet.
     var defaultForm: AddressForm { settings.form == .native ? .native : .escaped }
 
+    /// Connects, and stays connected.
     public func start() { connect() }
 
     // MARK: Connecting
@@ -94,7 +97,7 @@ public final class XMPPAdapter: Adapter {
     private func reconnect(isPermanent: Bool) {
         let doubled = backOff + backOff
         backOff =
-            isPermanent ? settings.reconnectLimit : max(settings.reconnectAfter, min(doubled, settings.reconnectLimit))
+            isPermanent ? settings.reconnectMost : max(settings.reconnect, min(doubled, settings.reconnectMost))
         // Full jitter on the upper half, so that a thousand links do not come back in step.
         let jitter = Interval(nanoseconds: Int64.random(in: 0...max(0, backOff.nanoseconds / 2)))
         timer = host.scheduler.schedule(after: Interval(nanoseconds: backOff.nanoseconds / 2) + jitter) { [weak self] in
@@ -122,6 +125,7 @@ public final class XMPPAdapter: Adapter {
 
     // MARK: Stopping
 
+    /// Waits for what is in flight, then closes the stream in order.
     public func stop(by deadline: Instant, completion: @escaping () -> Void) {
         isStopping = true
         stopCompletion = completion

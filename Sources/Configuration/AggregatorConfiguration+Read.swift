@@ -7,6 +7,42 @@ extension AggregatorConfiguration {
     /// - Parameter adapters: What the adapters that are compiled in understand.
     /// - Throws: ``ConfigurationError`` with everything that is wrong.
     package static func load(path: String, adapters: [SettingsSchema]) throws -> AggregatorConfiguration {
+        let (file, source) = try open(path)
+        return try read(file.text, file: path, adapters: adapters, secrets: source)
+    }
+
+    /// Reads and checks a configuration in `text`. Secrets may stand in it; `environment` gives those of the
+    /// environment.
+    package static func parse(
+        _ text: String,
+        file: String = "configuration",
+        adapters: [SettingsSchema],
+        environment: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) throws -> AggregatorConfiguration {
+        let secrets = SecretSource(directory: "", fileIsWorldReadable: false, environment: environment)
+        return try read(text, file: file, adapters: adapters, secrets: secrets)
+    }
+
+    /// What a command needs to talk to the aggregator of the file at `path`: its name and its control socket.
+    ///
+    /// Nothing else in the file matters here; a secret that only the aggregator may read is not looked for.
+    package static func controlPlace(path: String) throws -> (name: String, socket: String) {
+        let (file, source) = try open(path)
+        let wanted = AggregatorKeys.all.filter { ["name", "state-directory", "control-socket"].contains($0.name) }
+        let others = Set(AggregatorKeys.all.map(\.name)).subtracting(wanted.map(\.name))
+        let (settings, problems) = Settings.check(
+            file.text,
+            file: path,
+            keys: wanted,
+            schemas: [],
+            secrets: source,
+            ignoring: others
+        )
+        guard problems.isEmpty, let settings else { throw ConfigurationError(problems) }
+        return (try settings.text("name"), try socket(settings))
+    }
+
+    private static func open(_ path: String) throws -> (ReadFile, SecretSource) {
         switch readFile(path, limit: 16 << 20) {
         case .failure(let failure):
             throw ConfigurationError([
@@ -23,20 +59,13 @@ extension AggregatorConfiguration {
                 fileIsWorldReadable: file.isWorldReadable,
                 environment: SecretSource.processEnvironment
             )
-            return try read(file.text, file: path, adapters: adapters, secrets: source)
+            return (file, source)
         }
     }
 
-    /// Reads and checks a configuration in `text`. Secrets may stand in it; `environment` gives those of the
-    /// environment.
-    package static func parse(
-        _ text: String,
-        file: String = "configuration",
-        adapters: [SettingsSchema],
-        environment: @escaping @Sendable (String) -> String? = { _ in nil }
-    ) throws -> AggregatorConfiguration {
-        let secrets = SecretSource(directory: "", fileIsWorldReadable: false, environment: environment)
-        return try read(text, file: file, adapters: adapters, secrets: secrets)
+    private static func socket(_ settings: Settings) throws -> String {
+        guard settings.has("control-socket") else { return try settings.text("state-directory") + "/control.sock" }
+        return try settings.text("control-socket")
     }
 
     static func read(
@@ -79,6 +108,33 @@ extension AggregatorConfiguration {
                 )
             }
         }
+        // A message that a class allows and no record holds could never leave.
+        let envelope = 16 << 10
+        if let limits = try? settings.section("limits"), let record = try? limits.integer("record-size") {
+            for (name, row) in (try? settings.table("classes")) ?? [] {
+                guard let most = try? row.integer("max-message"), most > record - envelope else { continue }
+                problems.append(
+                    row.problem(
+                        at: "max-message",
+                        "\"classes.\(name).max-message\" does not fit into a record",
+                        remedy:
+                            "set it to at most limits.record-size less 16KiB, which is \(sizeText(record - envelope)); "
+                            + "or make record-size larger"
+                    )
+                )
+            }
+        }
+        // The kernel's bound for the name of a socket; a path that is too long would fail only at the start.
+        if let socket = try? socket(settings), socket.utf8.count > 107 {
+            let key = settings.has("control-socket") ? "control-socket" : "state-directory"
+            problems.append(
+                settings.problem(
+                    at: key,
+                    "the control socket's path is longer than 107 octets: \(socket)",
+                    remedy: "set a shorter one, for example: control-socket: /run/imx/control.sock"
+                )
+            )
+        }
         let hosted = Set(domains.map(\.name))
         for (name, peer) in (try? settings.table("peers")) ?? [] where hosted.contains(name) {
             problems.append(
@@ -97,8 +153,7 @@ extension AggregatorConfiguration {
         name = try settings.text("name")
         listen = try settings.endpoints("listen")
         stateDirectory = try settings.text("state-directory")
-        controlSocket =
-            settings.has("control-socket") ? try settings.text("control-socket") : stateDirectory + "/control.sock"
+        controlSocket = try AggregatorConfiguration.socket(settings)
         stopWithin = try settings.duration("stop-within")
         let log = try settings.section("log")
         logLevel = try log.text("level")
@@ -115,7 +170,9 @@ extension AggregatorConfiguration {
             classes[name] = DomainClass(
                 name: name,
                 maxMessage: try entry.integer("max-message"),
-                deadline: try entry.duration("deadline")
+                deadline: try entry.duration("deadline"),
+                laneMessages: try entry.integer("lane-messages"),
+                laneOctets: try entry.integer("lane-octets")
             )
         }
         self.classes = classes
@@ -136,14 +193,10 @@ extension AggregatorConfiguration {
 extension AggregatorConfiguration.Limits {
     fileprivate init(_ settings: Settings) throws {
         lanes = try settings.integer("lanes")
-        laneMessages = try settings.integer("lane-messages")
-        laneOctets = try settings.integer("lane-octets")
-        waitingOctets = try settings.integer("waiting-octets")
-        connections = try settings.integer("connections")
-        connectionsFromDomain = try settings.integer("connections-from-domain")
-        connectionsToDomain = try settings.integer("connections-to-domain")
+        submissions = try settings.integer("submissions")
         inFlight = try settings.integer("in-flight")
         recordSize = try settings.integer("record-size")
+        connectionsFromAddress = try settings.integer("connections-from-address")
         rememberedMessages = try settings.integer("remembered-messages")
         keptOutcomes = try settings.integer("kept-outcomes")
     }
@@ -151,9 +204,11 @@ extension AggregatorConfiguration.Limits {
 
 extension AggregatorConfiguration.Timeouts {
     fileprivate init(_ settings: Settings) throws {
+        connect = try settings.duration("connect")
         handshake = try settings.duration("handshake")
-        verify = try settings.duration("verify")
         idle = try settings.duration("idle")
+        ping = try settings.duration("ping")
+        pingAnswer = try settings.duration("ping-answer")
         reconnect = try settings.duration("reconnect")
         reconnectMost = try settings.duration("reconnect-most")
         repeatWindow = try settings.duration("repeat-window")

@@ -34,24 +34,16 @@ package struct AggregatorConfiguration: Sendable {
 
     /// Bounds on what the process holds.
     package struct Limits: Sendable, Hashable {
-        /// Lanes that hold messages at a time.
+        /// Lanes at a time.
         package let lanes: Int
-        /// Messages that one lane holds.
-        package let laneMessages: Int
-        /// Octets that one lane holds.
-        package let laneOctets: Int
-        /// Octets that all lanes hold together.
-        package let waitingOctets: Int
-        /// Connections from peers.
-        package let connections: Int
-        /// Connections from one foreign domain.
-        package let connectionsFromDomain: Int
-        /// Connections to one foreign domain.
-        package let connectionsToDomain: Int
+        /// Messages of one adapter without an outcome.
+        package let submissions: Int
         /// Unanswered requests on one connection.
         package let inFlight: Int
         /// Octets of the largest record from a verified peer.
         package let recordSize: Int
+        /// Connections from one network address.
+        package let connectionsFromAddress: Int
         /// Message identifiers that are remembered.
         package let rememberedMessages: Int
         /// Outcomes that the database keeps.
@@ -60,12 +52,16 @@ package struct AggregatorConfiguration: Sendable {
 
     /// How long the process waits.
     package struct Timeouts: Sendable, Hashable {
+        /// For one try to open a connection.
+        package let connect: Interval
         /// For the greetings.
         package let handshake: Interval
-        /// For the whole dial-back.
-        package let verify: Interval
         /// Until a connection without traffic is closed.
         package let idle: Interval
+        /// Until a silent peer is asked whether it is there.
+        package let ping: Interval
+        /// For the answer to that.
+        package let pingAnswer: Interval
         /// Before the first new try to reach a peer.
         package let reconnect: Interval
         /// The longest pause between tries.
@@ -82,6 +78,10 @@ package struct AggregatorConfiguration: Sendable {
         package let maxMessage: Int
         /// How long a message may wait.
         package let deadline: Interval
+        /// Messages without an outcome in one lane.
+        package let laneMessages: Int
+        /// Octets of those messages.
+        package let laneOctets: Int
     }
 
     /// One adapter instance.

@@ -84,44 +84,14 @@ package enum AggregatorKeys {
         SettingsKey(
             "lanes",
             .integer(1...1_000_000),
-            .defaultsTo("10000"),
-            "Lanes, which are pairs of source and destination domain, that hold messages at a time"
+            .defaultsTo("100000"),
+            "Lanes, which are pairs of source and destination domain, at a time; idle ones give way to new ones"
         ),
         SettingsKey(
-            "lane-messages",
-            .integer(1...1_000_000),
-            .defaultsTo("4096"),
-            "Messages that one lane holds before it pushes back"
-        ),
-        SettingsKey(
-            "lane-octets",
-            .size((64 << 10)...(1 << 30)),
-            .defaultsTo("8MiB"),
-            "Octets that one lane holds before it pushes back"
-        ),
-        SettingsKey(
-            "waiting-octets",
-            .size((1 << 20)...(64 << 30)),
-            .defaultsTo("256MiB"),
-            "Octets that all lanes hold together"
-        ),
-        SettingsKey(
-            "connections",
-            .integer(1...100_000),
-            .defaultsTo("1024"),
-            "Connections from peers that are open at a time"
-        ),
-        SettingsKey(
-            "connections-from-domain",
-            .integer(1...256),
-            .defaultsTo("8"),
-            "Connections that one foreign domain may hold open to here"
-        ),
-        SettingsKey(
-            "connections-to-domain",
-            .integer(1...16),
-            .defaultsTo("1"),
-            "Connections that are opened to one foreign domain"
+            "submissions",
+            .integer(16...1_000_000),
+            .defaultsTo("8192"),
+            "Messages of one adapter without an outcome before the adapter must stop reading"
         ),
         SettingsKey(
             "in-flight",
@@ -133,13 +103,19 @@ package enum AggregatorKeys {
             "record-size",
             .size((16 << 10)...(16 << 20)),
             .defaultsTo("256KiB"),
-            "The largest IMX record that is taken from a verified peer"
+            "The largest IMX record that is taken from a verified peer; it must hold a message of any class"
+        ),
+        SettingsKey(
+            "connections-from-address",
+            .integer(1...100_000),
+            .defaultsTo("64"),
+            "Connections that one network address may hold open to here"
         ),
         SettingsKey(
             "remembered-messages",
             .integer(1024...100_000_000),
             .defaultsTo("1000000"),
-            "Message identifiers that are remembered so that a repeat is not delivered again"
+            "Message identifiers that are remembered so that a repeat is not delivered again; 16 octets each"
         ),
         SettingsKey(
             "kept-outcomes",
@@ -151,22 +127,34 @@ package enum AggregatorKeys {
 
     static let timeouts: [SettingsKey] = [
         SettingsKey(
+            "connect",
+            .duration(.milliseconds(100) ... .seconds(60)),
+            .defaultsTo("5s"),
+            "For one try to open a connection to a peer"
+        ),
+        SettingsKey(
             "handshake",
             .duration(.seconds(1) ... .seconds(120)),
             .defaultsTo("10s"),
             "From the opening of a connection to the exchange of greetings"
         ),
         SettingsKey(
-            "verify",
-            .duration(.seconds(1) ... .seconds(300)),
-            .defaultsTo("30s"),
-            "For the whole dial-back that proves a domain"
-        ),
-        SettingsKey(
             "idle",
             .duration(.seconds(10) ... .seconds(86_400)),
             .defaultsTo("5m"),
             "After which a connection without traffic is closed"
+        ),
+        SettingsKey(
+            "ping",
+            .duration(.seconds(1) ... .seconds(3600)),
+            .defaultsTo("30s"),
+            "After which a silent peer is asked whether it is still there"
+        ),
+        SettingsKey(
+            "ping-answer",
+            .duration(.seconds(1) ... .seconds(600)),
+            .defaultsTo("20s"),
+            "For the answer to that question; without it the connection counts as lost"
         ),
         SettingsKey(
             "reconnect",
@@ -200,6 +188,18 @@ package enum AggregatorKeys {
             .duration(.seconds(1) ... .seconds(600)),
             .defaultsTo("30s"),
             "How long a message may wait before its sender is told that it expired"
+        ),
+        SettingsKey(
+            "lane-messages",
+            .integer(1...1_000_000),
+            .defaultsTo("1024"),
+            "Messages without an outcome in one lane before it answers try later"
+        ),
+        SettingsKey(
+            "lane-octets",
+            .size((64 << 10)...(1 << 30)),
+            .defaultsTo("4MiB"),
+            "Octets of the messages without an outcome in one lane before it answers try later"
         ),
     ]
 

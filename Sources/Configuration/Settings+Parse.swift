@@ -24,14 +24,15 @@ extension Settings {
         file: String,
         keys: [SettingsKey],
         schemas: [SettingsSchema],
-        secrets: SecretSource
+        secrets: SecretSource,
+        ignoring: Set<String> = []
     ) -> (settings: Settings?, problems: [ConfigurationProblem]) {
         let source = YAMLSource(text, file: file)
         guard let root = source.root ?? (source.problems.isEmpty ? Node([] as [(Node, Node)]) : nil) else {
             return (nil, source.problems)
         }
         var reader = SettingsReader(file: file, keys: keys, schemas: schemas, secrets: secrets)
-        let settings = reader.section(root, keys: keys, path: "")
+        let settings = reader.section(root, keys: keys, path: "", ignoring: ignoring)
         return (settings, source.problems + reader.problems)
     }
 

@@ -84,7 +84,7 @@ extension IMXFront {
 
     package func withdraw(_ ticket: Ticket) -> Withdrawal {
         guard let pair = waiting.removeValue(forKey: ticket) else { return .tooLate }
-        pair.withdrawn.insert(ticket)
+        pair.withdraw(ticket)
         if let reason = routes[PairKey(source: pair.source, target: pair.target)]?.link?.lastFailure {
             host.settle(ticket, Outcome(.timedOut, "\(pair.target) could not be reached in time: \(reason)"))
         }

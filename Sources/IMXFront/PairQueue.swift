@@ -50,6 +50,12 @@ final class PairQueue {
         return nil
     }
 
+    /// Drops a delivery that waits. Those that are withdrawn are mostly the oldest, so the queue does not keep them.
+    func withdraw(_ ticket: Ticket) {
+        withdrawn.insert(ticket)
+        while let first = waiting.first, withdrawn.remove(first.ticket) != nil { waiting.removeFirst() }
+    }
+
     /// Puts a delivery back to where it was taken from.
     func putBack(_ delivery: Delivery, isRepeat: Bool) {
         if isRepeat { toRepeat.prepend(delivery) } else { waiting.prepend(delivery) }

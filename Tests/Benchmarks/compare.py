@@ -193,7 +193,7 @@ def counted(environment, name):
     """The environment for one process, its allocation counter in a file of its own."""
     if "ALLOCATION_COUNTER" not in environment:
         return environment
-    return {**environment, "ALLOCATION_COUNTER": environment["ALLOCATION_COUNTER"].replace("counter", f"{name}")}
+    return {**environment, "ALLOCATION_COUNTER": f"{environment['ALLOCATION_COUNTER']}-{name}"}
 
 
 def measured(bench, serve, count, window, titles, names=()):
@@ -202,7 +202,7 @@ def measured(bench, serve, count, window, titles, names=()):
     result = bench.load(pids, bench.scaled(count), "--window", str(window), *options)
     bench.stop_all()
     counter = bench.directory / f"counter-{random.randrange(1 << 30)}"
-    files = [str(counter).replace("counter", n) for n in names] or [str(counter)]
+    files = [f"{counter}-{n}" for n in names] or [counter]
     environment = {"LD_PRELOAD": str(bench.arguments.allocations), "ALLOCATION_COUNTER": str(counter)}
     pids, options = serve(environment)
     again = bench.load(
@@ -212,19 +212,83 @@ def measured(bench, serve, count, window, titles, names=()):
     return [row(title, result, i) for i, title in enumerate(titles)]
 
 
+class Orders:
+    """A process that takes orders on its standard input and answers each with a JSON line."""
+
+    def __init__(self, bench, name, command, environment):
+        log = open(bench.directory / f"{name}.log", "wb")
+        self.process = subprocess.Popen(
+            [str(c) for c in command], cwd=bench.directory, env={**os.environ, **environment}, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
+        )  # fmt: skip
+        bench.processes.append(self.process)
+        self.pid = self.process.pid
+        self.answer()
+
+    def order(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("imx-pair ended")
+        return json.loads(line)
+
+
+def cpu_us(pid):
+    """CPU time of all threads so far."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((t / "schedstat").read_text().split()[0]) for t in tasks) / 1000
+
+
+def rss_mb(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 def pair(bench):
-    """Two aggregators in two processes, a stub adapter in each, and IMX between them."""
+    """Two aggregators in two processes, a stub of an adapter in each, and IMX between them."""
     binary = bench.arguments.binaries / "imx-pair"
-    if not binary.exists():
-        raise RuntimeError("imx-pair is not built")
-    done = subprocess.run(
-        [binary, "--count", str(bench.scaled(1_000_000)), "--allocations", bench.arguments.allocations],
-        capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip()[-500:])
-    result = json.loads(done.stdout)
-    return [row("IMX to IMX, sending side", result, 0), row("IMX to IMX, receiving side", result, 1)]
+
+    def start(environment):
+        ports = bench.port(), bench.port()
+        sink = Orders(bench, "sink", [binary, "sink", ports[1], ports[0]], counted(environment, "sink"))
+        return Orders(bench, "source", [binary, "source", *ports], counted(environment, "source")), sink
+
+    def run(source, count, rate=0):
+        answer = source.order(count, 2000, rate)
+        if answer["undelivered"]:
+            raise RuntimeError(f"{answer['undelivered']} of {count} messages were not delivered")
+        return answer
+
+    source, sink = start({})
+    count = bench.scaled(1_000_000)
+    run(source, count // 5)
+    best = {}
+    for _ in range(bench.arguments.runs):
+        before = [cpu_us(p.pid) for p in (source, sink)]
+        answer = run(source, count)
+        cpu = [(cpu_us(p.pid) - b) / count for p, b in zip((source, sink), before)]
+        if not best or sum(cpu) < sum(best["cpu_us"]):
+            best |= {"cpu_us": cpu}
+        best["per_second"] = max(best.get("per_second", 0), count / answer["seconds"])
+    rate = int(best["per_second"] / 2)
+    latency = run(source, rate * bench.arguments.latency_seconds, rate)
+    best |= {"p50_ms": latency["p50_ms"], "p99_ms": latency["p99_ms"]}
+    best["rss_mb"] = [rss_mb(p.pid) for p in (source, sink)]
+    bench.stop_all()
+
+    counter = bench.directory / "counter"
+    files = [bench.directory / f"counter-{n}" for n in ("source", "sink")]
+    again = start({"LD_PRELOAD": str(bench.arguments.allocations), "ALLOCATION_COUNTER": str(counter)})
+    run(again[0], count // 5)
+    before = [int.from_bytes(f.read_bytes()[:8], sys.byteorder) for f in files]
+    run(again[0], count // 5)
+    after = [int.from_bytes(f.read_bytes()[:8], sys.byteorder) for f in files]
+    best["allocations"] = [(a - b) / (count // 5) for a, b in zip(after, before)]
+    return [row("IMX to IMX, sending side", best, 0), row("IMX to IMX, receiving side", best, 1)]
 
 
 def row(title, result, index):

@@ -12,8 +12,8 @@ import Testing
         #expect(it.listen.map(\.description) == ["127.0.0.1:5290", "[::1]:5290"])
         #expect(it.controlSocket == "/tmp/north/control.sock")
         #expect(it.limits.lanes == 7)
-        #expect(it.limits.laneOctets == 1 << 20)
-        #expect(it.limits.laneMessages == 4096)
+        #expect(it.limits.recordSize == 1 << 20)
+        #expect(it.limits.inFlight == 1024)
         #expect(it.timeouts.idle == .seconds(90))
         #expect(it.stopWithin == .seconds(10))
         #expect(it.logsJSON)
@@ -43,11 +43,11 @@ import Testing
             ),
             (
                 "limits: { lanes: 7", "limits: { lane: 7",
-                "f:4:11 \"limits\" has no key \"lane\" | did you mean \"lanes\"? For example: lanes: 10000"
+                "f:4:11 \"limits\" has no key \"lane\" | did you mean \"lanes\"? For example: lanes: 100000"
             ),
             (
                 "lanes: 7", "lanes: many",
-                "f:4:18 \"limits.lanes\": \"many\" is not a whole number from 1 to 1000000 | for example: 10000"
+                "f:4:18 \"limits.lanes\": \"many\" is not a whole number from 1 to 1000000 | for example: 100000"
             ),
             ("lanes: 7", "idle: 7", "f:4:11 \"limits\" has no key \"idle\" | \"idle\" belongs under \"timeouts\""),
             (
@@ -68,7 +68,7 @@ import Testing
             ),
             (
                 "1MiB", "1MB",
-                "f:4:34 \"limits.lane-octets\": \"1MB\" is not a size from 64KiB to 1GiB | units are B, KiB, MiB and GiB (1 KiB is 1024 octets)"
+                "f:4:34 \"limits.record-size\": \"1MB\" is not a size from 16KiB to 16MiB | units are B, KiB, MiB and GiB (1 KiB is 1024 octets)"
             ),
             (
                 "[ \"127.0.0.1:5290\", \"[::1]:5290\" ]", "127.0.0.1:5290",
@@ -130,6 +130,10 @@ import Testing
             ),
             ("C.Example.:", "A.EXAMPLE:", "f:21:3 \"domains\" has \"a.example\" twice | keep one of them"),
             (
+                "max-message: 32KiB", "max-message: 1MiB",
+                "f:10:27 \"classes.default.max-message\" does not fit into a record | set it to at most limits.record-size less 16KiB, which is 1008KiB; or make record-size larger"
+            ),
+            (
                 "  idle: 90s", "\tidle: 90s",
                 "f:6:1 not YAML: while scanning for the next token (line 6): found character that cannot start any token | each line is \"key: value\"; indent with spaces, never tabs; quote values that hold \": \" or \" #\""
             ),
@@ -153,6 +157,15 @@ import Testing
             """
         let found = problems(text).map { $0.prefix(6).description }
         #expect(found == ["f:1:1 ", "f:1:1 ", "f:2:9 ", "f:3:1 ", "f:4:18", "f:5:25", "f:6:25"])
+    }
+
+    @Test("Configuration: a control socket whose path no kernel takes is refused before the start")
+    func longSocket() {
+        let long = "/tmp/" + String(repeating: "n", count: 100)
+        let found = problems(good.replacing("/tmp/north", with: long))
+        #expect(found.count == 1 && found.first?.hasPrefix("f:2:18 the control socket's path is longer") == true)
+        let path = long + "/control.sock"
+        #expect(problems(good.replacing("name: north", with: "name: north\ncontrol-socket: \(path)")).count == 1)
     }
 
     @Test("Configuration: an empty file lacks what is required and nothing else")

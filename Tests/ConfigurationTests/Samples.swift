@@ -38,7 +38,7 @@ let good = """
     name: north
     state-directory: /tmp/north
     listen: [ "127.0.0.1:5290", "[::1]:5290" ]
-    limits: { lanes: 7, lane-octets: 1MiB }
+    limits: { lanes: 7, record-size: 1MiB }
     timeouts:
       idle: 90s
     peers:

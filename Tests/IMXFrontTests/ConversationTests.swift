@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterHarness
+import AdapterKit
+import Aggregator
 import EnvelopeModel
 import IMXFront
+import IMXWire
 import Testing
 
 @Suite("Two aggregators")

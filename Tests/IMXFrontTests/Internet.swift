@@ -23,8 +23,13 @@ final class Internet {
         let front: IMXFront
         let users: RecordingAdapter
         let transport: SimulatedTransport
+        let life: MortalScheduler
 
-        init(core: AggregatorCore, front: IMXFront, users: RecordingAdapter, transport: SimulatedTransport) {
+        init(
+            core: AggregatorCore, front: IMXFront, users: RecordingAdapter, transport: SimulatedTransport,
+            life: MortalScheduler
+        ) {
+            self.life = life
             self.core = core
             self.front = front
             self.users = users
@@ -51,9 +56,10 @@ final class Internet {
         var directory = DomainDirectory()
         for name in names { directory[name] = .init(domainClass: DomainClass(), adapter: "users") }
         let serverID = ServerID(high: network.generator.next(), low: UInt64(number))
+        let life = MortalScheduler(scheduler)
         let core = AggregatorCore(
             settings: CoreSettings(name: "host\(number)", serverID: serverID), directory: directory,
-            scheduler: scheduler,
+            scheduler: life,
             repeatWindow: try repeatWindow ?? RepeatWindow(path: nil, capacity: 1 << 14, now: scheduler.now),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let users = core.attach(named: "users") { RecordingAdapter(host: $0) }
@@ -67,7 +73,7 @@ final class Internet {
         }
         core.start()
         network.listen(transport, on: endpoint(number))
-        let host = Host(core: core, front: front, users: users, transport: transport)
+        let host = Host(core: core, front: front, users: users, transport: transport, life: life)
         hosts.append(host)
         return host
     }
@@ -76,6 +82,7 @@ final class Internet {
     func kill(_ host: Host) {
         network.remove(host.transport)
         host.transport.delegate = nil
+        host.life.isAlive = false
         hosts.removeAll { $0 === host }
     }
 
@@ -88,6 +95,23 @@ final class Internet {
         func resolve(_ domain: Domain, _ completion: @escaping (Resolution) -> Void) {
             guard let endpoints = internet.peers[domain] else { return completion(.notFound) }
             completion(.endpoints(endpoints))
+        }
+    }
+}
+
+/// The clock of one process: its timers die with it.
+final class MortalScheduler: Scheduler {
+    var isAlive = true
+    private let scheduler: VirtualScheduler
+
+    init(_ scheduler: VirtualScheduler) { self.scheduler = scheduler }
+
+    var now: Instant { scheduler.now }
+
+    @discardableResult
+    func schedule(after interval: Interval, _ body: @escaping () -> Void) -> ScheduledWork {
+        scheduler.schedule(after: interval) { [weak self] in
+            if self?.isAlive == true { body() }
         }
     }
 }

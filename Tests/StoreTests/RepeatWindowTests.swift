@@ -10,8 +10,11 @@ struct RepeatWindowTests {
 
     private func message(_ id: String, from source: String = "ann@a.example") throws -> Envelope {
         Envelope(
-            source: try #require(Address(source)), destination: try #require(Address("bob@b.example")),
-            messageID: try #require(MessageID(id)), trace: TraceID(high: 0, low: 0))
+            source: try #require(Address(source)),
+            destination: try #require(Address("bob@b.example")),
+            messageID: try #require(MessageID(id)),
+            trace: TraceID(high: 0, low: 0)
+        )
     }
 
     private func slot(_ verdict: RepeatWindow.Verdict) throws -> RepeatWindow.Slot {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Configuration
 import EnvelopeModel
 import NIOCore
 import XMLStream
@@ -135,7 +136,7 @@ final class ComponentLink: ComponentTransportUser {
         language = header.string(Names.lang)
         phase = .authenticating
         output.writeStaticString("<handshake>")
-        output.writeString(Handshake.proof(streamID: header.string(Names.id) ?? "", secret: settings.secret))
+        output.writeString(Handshake.proof(streamID: header.string(Names.id) ?? "", secret: settings.secret.reveal()))
         output.writeStaticString("</handshake>")
         flush()
     }

@@ -45,6 +45,8 @@ private final class ComponentHandler: ChannelDuplexHandler, ComponentTransport {
     private var burst: [ByteBuffer] = []
     private var isReading = true
     private var isReadDue = false
+    private var isHanding = false
+    private var isInactive = false
     private var reason = "the server closed the connection"
 
     init(_ user: any ComponentTransportUser) {
@@ -111,15 +113,27 @@ private final class ComponentHandler: ChannelDuplexHandler, ComponentTransport {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        hand()
         self.context = nil
-        failed(reason)
+        isInactive = true
+        hand()
+        if !isHanding { failed(reason) }
         context.fireChannelInactive()
     }
 
+    /// A write may close the channel in the middle of a burst; the rest of the burst is heard all the same, for it
+    /// says why.
     private func hand() {
-        guard !burst.isEmpty else { return }
-        user?.received(burst)
-        burst.removeAll(keepingCapacity: true)
+        guard !burst.isEmpty, !isHanding else { return }
+        isHanding = true
+        var taken: [ByteBuffer] = []
+        swap(&taken, &burst)
+        user?.received(taken)
+        isHanding = false
+        if isInactive {
+            failed(reason)
+        } else if burst.isEmpty {
+            taken.removeAll(keepingCapacity: true)
+            burst = taken
+        }
     }
 }

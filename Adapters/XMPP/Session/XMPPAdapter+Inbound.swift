@@ -137,6 +137,7 @@ extension XMPPAdapter {
 
     // MARK: Settlements and answers
 
+    /// Tells the senders of messages that failed.
     public func settled(_ batch: [Settlement]) {
         for settlement in batch {
             guard let header = submissions.remove(settlement.token) else { continue }
@@ -163,11 +164,13 @@ extension XMPPAdapter {
 
     // MARK: Back-pressure
 
+    /// Stops reading from the server, unless confirmations are due.
     public func pause() {
         isPaused = true
         updateReading()
     }
 
+    /// Hands over what was held back, and reads again.
     public func resume() {
         isPaused = false
         submitIncoming()

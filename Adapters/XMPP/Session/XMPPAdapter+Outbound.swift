@@ -10,6 +10,7 @@ extension XMPPAdapter {
     /// How many pings may be unanswered; more would only cost the server.
     private static let barrierLimit = 2
 
+    /// Writes the batch, or keeps what the link does not take now.
     public func deliver(_ batch: [Delivery]) {
         for delivery in batch {
             if isStopping {
@@ -25,6 +26,7 @@ extension XMPPAdapter {
         finishBatch()
     }
 
+    /// Takes back what has not been written.
     public func withdraw(_ ticket: Ticket) -> Withdrawal {
         guard let place = queue.firstIndex(where: { $0?.ticket == ticket }) else {
             ledger.void(ticket)
@@ -59,6 +61,7 @@ extension XMPPAdapter {
                 host.settle(delivery.ticket, outcome)
             case .written(let fingerprint, let lost):
                 ledger.append(delivery.ticket, fingerprint: fingerprint)
+                host.note(envelope.trace, "written for the server, to be confirmed")
                 if !lost.isEmpty { losses[delivery.ticket] = lost.map(\.description).joined(separator: "; ") }
                 if link.output.readableBytes >= XMPPAdapter.flushOctets { link.flush() }
             }

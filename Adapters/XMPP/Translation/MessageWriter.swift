@@ -122,11 +122,18 @@ struct MessageWriter {
         var foreign = ByteBuffer()
         guard addresses.writeLocal(destination, to: &local), addresses.writeForeign(source, as: form, to: &foreign)
         else { return false }
-        let header = StanzaHeader(kind: .message, from: local, to: foreign, id: report.messageID.octets)
+        let header = StanzaHeader(kind: .message, from: local, to: foreign, id: nativeID(of: report.messageID))
         if report.outcome.disposition != .delivered {
             ReplyWriter.writeError(report.outcome, answering: header, to: &buffer)
         }
         return true
+    }
+
+    /// The id of the stanza that became the message `id`: the core puts its own mark behind it.
+    private func nativeID(of id: MessageID) -> ByteBuffer {
+        let view = id.octets.readableBytesView
+        guard let end = view.lastIndex(of: UInt8(ascii: "~")), end > view.startIndex else { return id.octets }
+        return id.octets.getSlice(at: view.startIndex, length: end - view.startIndex) ?? id.octets
     }
 
     /// The fingerprint that the stanza had which `failure` speaks of.

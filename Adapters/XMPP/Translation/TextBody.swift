@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import MessageFormats
 import XMLStream
 
 import struct NIOCore.ByteBuffer
@@ -18,14 +19,12 @@ struct TextBody {
     /// The texts in `body`, the default one first; what stands beside them is listed as lost.
     static func all(in body: Body, _ losses: inout [Loss]) -> Result<[TextBody], Refusal> {
         let parts: [BodyPart]
-        switch body {
-        case .none: return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
-        case .parts(let given): parts = given
-        case .entity(let octets):
-            guard let read = entityParts(octets) else {
-                return .failure(Refusal(code: .malformed, text: "the content is no MIME entity"))
-            }
-            parts = read
+        switch MIMEEntity.parts(of: body) {
+        case .success(let read): parts = read
+        case .failure(let error): return .failure(Refusal(code: error.outcomeCode, text: error.description))
+        }
+        guard !parts.isEmpty else {
+            return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
         }
         var found: [TextBody] = []
         for part in parts {
@@ -49,16 +48,13 @@ struct TextBody {
         return .success(found)
     }
 
-    /// The parts of a raw MIME entity. The one place that reads MIME.
-    private static func entityParts(_ entity: ByteBuffer) -> [BodyPart]? { nil }
-
     private static func text(of part: BodyPart) -> TextBody? {
         guard !part.isOpaque else { return nil }
         if part.mediaType == BodyPart.plainText {
             return TextBody(octets: withLineFeeds(part.octets), language: part.language)
         }
-        guard let charset = TextBody.charset(ofPlainText: part.mediaType) else { return nil }
-        switch charset {
+        guard let type = MediaType(part.mediaType), type.essence == "text/plain" else { return nil }
+        switch type.charset {
         case "utf-8", "utf8", "us-ascii", "ascii":
             return TextBody(octets: withLineFeeds(part.octets), language: part.language)
         case "iso-8859-1", "latin1":
@@ -67,21 +63,6 @@ struct TextBody {
         default:
             return nil
         }
-    }
-
-    /// The charset of a media type that is `text/plain`, in lower case; nil where it is another type.
-    static func charset(ofPlainText mediaType: String) -> String? {
-        let fields = mediaType.lowercased().split(separator: ";", omittingEmptySubsequences: false).map(trimmed)
-        guard fields.first == "text/plain" else { return nil }
-        for field in fields.dropFirst() where field.hasPrefix("charset=") {
-            return trimmed(field.dropFirst(8)).filter { $0 != "\"" }
-        }
-        return "us-ascii"  // RFC 2046 §4.1.2
-    }
-
-    private static func trimmed(_ text: some StringProtocol) -> String {
-        let isSpace = { (character: Character) in character == " " || character == "\t" }
-        return String(text.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
     }
 
     /// Lines end with CRLF in MIME (RFC 2046 §4.1.1) and with LF in XMPP.

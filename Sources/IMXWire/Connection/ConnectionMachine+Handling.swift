@@ -137,8 +137,8 @@ extension ConnectionMachine {
             let ping = try PingRecord(payload: payload)
             prepareOutbound()
             let start = outbound.beginRecord(.ping, .response, tag: header.tag)
-            outbound.writeField(.opaque, ping.opaque)
             outbound.writeField(.code, OutcomeCode.delivered.rawValue)
+            outbound.writeField(.opaque, ping.opaque)
             outbound.endRecord(at: start)
             return nil
         } catch {

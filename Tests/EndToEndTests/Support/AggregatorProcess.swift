@@ -89,7 +89,7 @@ final class AggregatorProcess: Sendable {
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
     /// Starts it and waits until it answers on its port and all its links are up.
-    func start(within limit: Duration = .seconds(20)) async throws {
+    func start(within limit: Duration = .seconds(20), awaitingLinks: Bool = true) async throws {
         let run = runs.withLock {
             $0.count += 1
             return $0.count
@@ -105,7 +105,7 @@ final class AggregatorProcess: Sendable {
             if let end = started.ended { throw HarnessError("imx serve \(end)\n\(started.tail(30))") }
             return Ports.answers(plan.listen)
         }
-        try await linksUp(within: limit)
+        if awaitingLinks { try await linksUp(within: limit) }
     }
 
     /// Waits until every adapter's link is up.

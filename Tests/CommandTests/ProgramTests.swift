@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+@testable import imx
+
+/// Runs the real program.
+@Suite struct ProgramTests {
+    private let directory: URL
+
+    init() throws {
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "imx-\(UInt32.random(in: 0 ... .max))"
+        )
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    }
+
+    private func imx(_ arguments: String...) throws -> (code: Int32, out: String, err: String) {
+        let process = Process()
+        let products = Bundle.main.bundleURL.deletingLastPathComponent()
+        let candidates = [products.appendingPathComponent("imx"), Bundle.main.bundleURL.appendingPathComponent("imx")]
+        process.executableURL = candidates.first { FileManager.default.isExecutableFile(atPath: $0.path) }
+        process.arguments = arguments
+        process.environment = ["PATH": "/usr/bin:/bin"]
+        let (out, err) = (Pipe(), Pipe())
+        process.standardOutput = out
+        process.standardError = err
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        let texts = [out, err].map { String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) }
+        process.waitUntilExit()
+        return (process.terminationStatus, texts[0], texts[1])
+    }
+
+    private func write(_ text: String) throws -> String {
+        let path = directory.appendingPathComponent("f.yaml").path
+        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    @Test("Commands: version and help go to standard output with exit code 0")
+    func help() throws {
+        #expect(try imx("version").out == "imx \(Version.number) (IMX/1)\n")
+        for arguments in [
+            ["--help"], ["serve", "--help"], ["send", "--help"], ["status", "--help"], ["config", "check", "--help"],
+        ] {
+            let process = try imx(arguments[0], Array(arguments.dropFirst()))
+            #expect(process.code == 0 && process.err.isEmpty)
+            #expect(process.out.contains("EXAMPLE"), "\(arguments)")
+        }
+    }
+
+    private func imx(_ first: String, _ rest: [String]) throws -> (code: Int32, out: String, err: String) {
+        switch rest.count {
+        case 0: try imx(first)
+        case 1: try imx(first, rest[0])
+        default: try imx(first, rest[0], rest[1])
+        }
+    }
+
+    @Test("Commands: a command line that is wrong ends with exit code 2 and says what is right")
+    func usage() throws {
+        for arguments in [["sned"], ["send"], ["status", "--jsn"]] {
+            let ended = try imx(arguments[0], Array(arguments.dropFirst()))
+            #expect(ended.code == 2 && ended.out.isEmpty && ended.err.contains("Usage: imx"), "\(ended)")
+        }
+        let ended = try imx("send", "alice", "bob@b.example", "hi")
+        #expect(ended.code == 2 && ended.err.contains("FROM is no address: \"alice\""), "\(ended)")
+    }
+
+    @Test("Configuration: config check names file, line and column and ends with exit code 2")
+    func configCheck() throws {
+        let path = try write("name: north\nlisen: [ \"127.0.0.1:5290\" ]\nadapters: {}\ndomains: {}\n")
+        let bad = try imx("config", "check", path)
+        #expect(bad.code == 2 && bad.out.isEmpty)
+        #expect(
+            bad.err == """
+                imx: 1 mistake in the configuration
+                \(path):2:1: the file has no key "lisen"
+                    did you mean "listen"? For example: listen: [ "127.0.0.1:5290" ]
+
+                """
+        )
+        _ = try write("name: north\nadapters: {}\ndomains: {}\n")
+        let good = try imx("config", "check", path)
+        #expect(good.code == 0 && good.err.isEmpty && good.out.contains("\(path) is right"), "\(good)")
+    }
+
+    @Test("Commands: without an aggregator, send and status say which one is not running and how to start it")
+    func notRunning() throws {
+        let path = try write("name: north\nstate-directory: \(directory.path)\n# the rest does not matter here\n")
+        for ended in [
+            try imx("status", "--config", path), try imx("send", "a@a.example", "b@b.example", "x", "--config", path),
+        ] {
+            #expect(ended.code == 2)
+            #expect(
+                ended.err == """
+                    imx: the aggregator "north" is not running: nobody answers at \(directory.path)/control.sock
+                        start it: imx serve --config \(path)
+
+                    """
+            )
+        }
+        let absent = try imx("status", "--config", "/nowhere.yaml")
+        #expect(absent.code == 2 && absent.err.contains("/nowhere.yaml: cannot read the file"))
+        let other = try imx("status", "--socket", "/nowhere.sock")
+        #expect(other.code == 2 && other.err.contains("nobody answers at /nowhere.sock"))
+    }
+}
