@@ -30,7 +30,9 @@ struct DocumentTests {
     @Test("IMX 2.7: the code in Documentation/Writing-an-Adapter.md is the code that the tests compile")
     func quotations() throws {
         let document = try text(of: "Documentation/Writing-an-Adapter.md")
-        let quotations = document.split(separator: "```swift\n").dropFirst().compactMap { $0.split(separator: "```").first }
+        let quotations = document.split(separator: "```swift\n").dropFirst().compactMap {
+            $0.split(separator: "```").first
+        }
         let sources = try [
             "Tests/AdapterHarnessTests/JournalAdapter.swift", "Adapters/Stub/StubAdapter.swift",
             "Adapters/Stub/StubSettings.swift", "Tests/AdapterHarnessTests/JournalTests.swift",

@@ -21,7 +21,11 @@ enum Fault: String, Sendable, CaseIterable {
         case .settlesTwice: ["outcomes.once"]
         case .forgetsASettlement: ["outcomes.once", "bounds.window"]
         case .neverConfirms:
-            ["identity.odd-addresses", "outcomes.delivered", "content.in", "capabilities.subjects", "bounds.window"]
+            [
+                "identity.odd-addresses", "outcomes.delivered", "content.in", "capabilities.subjects",
+                "capabilities.threads", "capabilities.languages", "capabilities.opaque-content", "bounds.window",
+                "link.resumes", "link.not-handed-on",
+            ]
         case .callsUnknownUsersUnacceptable: ["outcomes.unknown-user"]
         case .blursRefusals: ["outcomes.refusal"]
         case .confirmsOnATimer: ["outcomes.deadline"]

@@ -46,7 +46,9 @@ struct FaultTests {
         let known = Set(try lines(of: "Documentation/Requirements.txt").map { $0.prefix { $0 != "\t" } })
         for check in Harness.checks {
             #expect(!check.requirements.isEmpty, "\(check.id)")
-            for requirement in check.requirements { #expect(known.contains(requirement[...]), "\(check.id): \(requirement)") }
+            for requirement in check.requirements {
+                #expect(known.contains(requirement[...]), "\(check.id): \(requirement)")
+            }
         }
     }
 

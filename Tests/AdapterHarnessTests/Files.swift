@@ -3,7 +3,8 @@ import Foundation
 
 /// The text of a file of the project.
 func text(of path: String) throws -> String {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
     return try String(contentsOf: root.appending(path: path), encoding: .utf8)
 }
 

@@ -44,7 +44,9 @@ struct JournalTests {
         #expect(report.passed, "\(report)")
     }
 
-    @Test("Contract outcome: a check that was left out needs no reason where the adapter does not declare what it is about")
+    @Test(
+        "Contract outcome: a check that was left out needs no reason where the adapter does not declare what it is about"
+    )
     func notApplicable() async {
         let report = await Harness(only: ["order"]).run { _ in try JournalSubject() }
         #expect(report.notApplicable == ["order.out"] && report.passed, "\(report)")

@@ -12,7 +12,9 @@ import Testing
 
 @Suite("The stub")
 struct StubTests {
-    @Test("Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3: the stub passes every check that it can be put to")
+    @Test(
+        "Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3: the stub passes every check that it can be put to"
+    )
     func harness() async {
         let report = await Harness().run { _ in try StubSubject() }
         #expect(report.passed, "\(report)")

@@ -43,7 +43,8 @@ extension Check {
         Check(
             "repeats.once",
             "a message that comes ten times is handed to the service once",
-            proves: "Contract once", "RFC2779 5.4.2",
+            proves: "Contract once",
+            "RFC2779 5.4.2",
             capabilities: [.receivesMessages],
             hint: "hand each delivery to the service once, whatever becomes of it"
         ) { bench in
@@ -57,7 +58,8 @@ extension Check {
         Check(
             "repeats.distinct",
             "two messages with one native identifier are two messages",
-            proves: "Contract once", "RFC2779 5.4.2",
+            proves: "Contract once",
+            "RFC2779 5.4.2",
             needs: [.repeatsIdentifiers],
             capabilities: [.sendsMessages],
             hint: "a native identifier is rarely unique for ever: use host.makeMessageID(native:)"
