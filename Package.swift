@@ -79,7 +79,8 @@ let package = Package(
         .testTarget(
             name: "AdapterHarnessTests",
             dependencies: [
-                "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel", "Store",
+                "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel",
+                "MessageFormats", "Store",
                 nio, posix, logging,
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),

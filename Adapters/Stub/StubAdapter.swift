@@ -170,7 +170,9 @@ public final class StubAdapter: Adapter {
             held = [:]
         }
         settled(
-            outbox.map { Settlement(token: $0.token, outcome: Outcome(.unavailable, "stopping"), envelope: $0.envelope) }
+            outbox.map {
+                Settlement(token: $0.token, outcome: Outcome(.unavailable, "stopping"), envelope: $0.envelope)
+            }
         )
         outbox = []
         host.linkChanged(to: .down("stopped"))

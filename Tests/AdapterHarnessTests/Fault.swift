@@ -2,7 +2,7 @@
 
 /// What one deliberately broken adapter does wrong; everything else it does right.
 enum Fault: String, Sendable, CaseIterable {
-    case settlesTwice, forgetsASettlement
+    case settlesTwice, forgetsASettlement, neverConfirms
     case callsUnknownUsersUnacceptable, blursRefusals, confirmsOnATimer
     case swallowsBounces, bouncesTwice
     case reordersIn, reordersOut, handsOverTwice, trustsNativeIdentifiers
@@ -20,6 +20,12 @@ enum Fault: String, Sendable, CaseIterable {
         switch self {
         case .settlesTwice: ["outcomes.once"]
         case .forgetsASettlement: ["outcomes.once", "bounds.window"]
+        case .neverConfirms:
+            [
+                "identity.odd-addresses", "outcomes.delivered", "content.in", "capabilities.subjects",
+                "capabilities.threads", "capabilities.languages", "capabilities.opaque-content", "bounds.window",
+                "link.resumes", "link.not-handed-on",
+            ]
         case .callsUnknownUsersUnacceptable: ["outcomes.unknown-user"]
         case .blursRefusals: ["outcomes.refusal"]
         case .confirmsOnATimer: ["outcomes.deadline"]

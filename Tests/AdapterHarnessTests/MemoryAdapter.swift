@@ -125,6 +125,7 @@ final class MemoryAdapter: Adapter {
         guard let delivery = unconfirmed.removeValue(forKey: number) else { return }
         var outcome = outcome
         if fault == .callsUnknownUsersUnacceptable, outcome.code == .noSuchUser { outcome.code = .notAcceptable }
+        if fault == .neverConfirms, outcome.code == .delivered { outcome.code = .uncertain }
         if fault == .blursRefusals, outcome.code == .refused { outcome.code = .internalError }
         settle(delivery.ticket, outcome)
         finishStop()

@@ -12,7 +12,9 @@ import Testing
 
 @Suite("The stub")
 struct StubTests {
-    @Test("outcome contract: the stub passes every check that it can be put to")
+    @Test(
+        "Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3: the stub passes every check that it can be put to"
+    )
     func harness() async {
         let report = await Harness().run { _ in try StubSubject() }
         #expect(report.passed, "\(report)")
@@ -50,7 +52,7 @@ struct StubTests {
         #expect(world.codes["alice"] == 2000 && world.network.deliveries.isEmpty)
     }
 
-    @Test("I.1.3: what a slow user has not been given when its time is up expires, and is never given")
+    @Test("Contract outcome: what a slow user has not been given when its time is up expires, and is never given")
     func withdrawn() throws {
         let world = try StubWorld(StubSettings(users: ["bob": StubUser(delay: .seconds(60))]))
         var taken = 0

@@ -8,7 +8,7 @@ extension Check {
         Check(
             "bounds.window",
             "more messages than the window are all carried, and never more at a time",
-            proves: "IMX 4.4.7",
+            proves: "Contract lanes",
             capabilities: [.receivesMessages],
             hint: "settle every delivery; a ticket that is forgotten takes its place in the window with it"
         ) { bench in
@@ -25,7 +25,7 @@ extension Check {
         Check(
             "bounds.pause",
             "a paused adapter stops submitting, and loses nothing by it",
-            proves: "IMX 6.4(3)",
+            proves: "Contract lanes",
             capabilities: [.sendsMessages],
             submissionWindow: 16,
             hint: "stop reading the link in pause(), read again in resume()",
@@ -57,7 +57,7 @@ extension Check {
         Check(
             "stop.settles",
             "stopping ends by its deadline with every delivery settled",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract stop",
             capabilities: [.receivesMessages],
             hint:
                 "in stop(by:completion:) settle what the service never took 4001 and the rest .uncertain, then complete"
@@ -79,7 +79,7 @@ extension Check {
         Check(
             "stop.once",
             "stopping completes once, and nothing is submitted afterwards",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract stop",
             hint: "call the completion last and once; close the link before it"
         ) { bench in
             try bench.require(await bench.stop(), "the completion in time", seen: "none")

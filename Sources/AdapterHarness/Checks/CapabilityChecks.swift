@@ -56,7 +56,8 @@ extension Check {
         Check(
             "capabilities.reports",
             "a report about an earlier message is settled, and answered by nothing",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             hint: "settle a report when the service has it, or count(.report) and settle; an error never answers one"
         ) { bench in
             var envelope = try bench.envelope(to: bench.subject.knownUser, "")

@@ -8,7 +8,7 @@ extension Check {
         Check(
             "order.in",
             "each sender's messages reach a user in their order",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract order",
             capabilities: [.receivesMessages],
             hint:
                 "hand deliveries over in the order of the batch; a message that waits makes its pair's later ones wait"
@@ -31,7 +31,7 @@ extension Check {
         Check(
             "order.out",
             "each user's messages leave in their order",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract order",
             capabilities: [.sendsMessages],
             hint: "submit what one read burst brought in the order in which it was read"
         ) { bench in
@@ -43,7 +43,8 @@ extension Check {
         Check(
             "repeats.once",
             "a message that comes ten times is handed to the service once",
-            proves: "RFC2779 5.4.2",
+            proves: "Contract once",
+            "RFC2779 5.4.2",
             capabilities: [.receivesMessages],
             hint: "hand each delivery to the service once, whatever becomes of it"
         ) { bench in
@@ -57,7 +58,8 @@ extension Check {
         Check(
             "repeats.distinct",
             "two messages with one native identifier are two messages",
-            proves: "RFC2779 5.4.2",
+            proves: "Contract once",
+            "RFC2779 5.4.2",
             needs: [.repeatsIdentifiers],
             capabilities: [.sendsMessages],
             hint: "a native identifier is rarely unique for ever: use host.makeMessageID(native:)"

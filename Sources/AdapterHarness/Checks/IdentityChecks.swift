@@ -58,7 +58,8 @@ extension Check {
         Check(
             "confinement.domains",
             "the adapter speaks for its own domains only",
-            proves: "IMX 6.2.1",
+            proves: "Contract confine",
+            "IMX 6.2.1",
             capabilities: [.sendsMessages],
             hint: "the source of every submission must be of a domain for which host.serves(_:) is true"
         ) { bench in
@@ -81,7 +82,8 @@ extension Check {
         Check(
             "confinement.forged",
             "a user cannot write under an address of another domain",
-            proves: "IMX 6.2.2",
+            proves: "Contract confine",
+            "IMX 6.2.2",
             "RFC2779 5.4.3",
             needs: [.forges],
             capabilities: [.sendsMessages],

@@ -32,7 +32,8 @@ extension Check {
         Check(
             "link.truth",
             "what ended delivered was received, though the link broke in between",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             needs: [.losesItsLink],
             capabilities: [.receivesMessages],
             hint: "settle .delivered on the service's confirmation; at the loss everything unconfirmed is .uncertain"
@@ -47,7 +48,9 @@ extension Check {
         Check(
             "link.once",
             "a broken link delivers nothing twice, and nothing out of order",
-            proves: "RFC2779 5.4.2",
+            proves: "Contract once",
+            "Contract order",
+            "RFC2779 5.4.2",
             needs: [.losesItsLink],
             capabilities: [.receivesMessages],
             hint: "what was written to a lost link is never written again; what was not keeps its place"
@@ -58,7 +61,8 @@ extension Check {
         Check(
             "link.not-handed-on",
             "what came while the link was down is not uncertain",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             needs: [.losesItsLink],
             capabilities: [.receivesMessages, .confirmsDelivery],
             hint: "keep what was not written, and answer withdraw(_:) for it with .withdrawn"
@@ -77,7 +81,8 @@ extension Check {
         Check(
             "link.expired",
             "what expired while the link was down is never delivered",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             needs: [.losesItsLink],
             capabilities: [.receivesMessages],
             hint: "take a delivery out of the queue when withdraw(_:) says .withdrawn for it"

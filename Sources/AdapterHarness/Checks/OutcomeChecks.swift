@@ -9,7 +9,8 @@ extension Check {
         Check(
             "outcomes.delivered",
             "a message that the service took ends 2000, or 2001 where the service never confirms",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             capabilities: [.receivesMessages],
             hint: "settle once the service has confirmed; without confirms-delivery settle .uncertain when handed over"
         ) { bench in
@@ -20,7 +21,8 @@ extension Check {
         Check(
             "outcomes.unknown-user",
             "a message to a user who does not exist ends 5003",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             needs: [.knowsItsUsers],
             capabilities: [.receivesMessages],
             hint: "map the service's own \"no such user\" to .noSuchUser, and to no other code"
@@ -37,7 +39,9 @@ extension Check {
         Check(
             "outcomes.refusal",
             "a refusal reaches the sender with its own code",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
+            "F.6",
             needs: [.refuses],
             capabilities: [.receivesMessages],
             hint: "map the service's errors by the table in Documentation/Outcomes.md, each to its code"
@@ -49,7 +53,8 @@ extension Check {
         Check(
             "outcomes.heard",
             "a user hears once, and with the right error, that a message was not delivered",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 5.4.1",
             needs: [.hearsBounces],
             capabilities: [.sendsMessages],
             hint: "answer the user in settled(_:) from the settlement's envelope and outcome",
@@ -58,7 +63,8 @@ extension Check {
         Check(
             "outcomes.once",
             "every delivery is settled exactly once, also in a burst",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "Contract ledger",
             capabilities: [.receivesMessages],
             hint: "keep the open tickets in one place, and remove a ticket there when it is settled",
             run: once
@@ -66,7 +72,8 @@ extension Check {
         Check(
             "outcomes.deadline",
             "a message that nobody confirms is not called delivered",
-            proves: "RFC2779 4.2.1",
+            proves: "Contract outcome",
+            "RFC2779 4.2.1",
             needs: [.staysSilent],
             capabilities: [.receivesMessages],
             hint: "never settle .delivered on a timer; answer withdraw(_:) with .withdrawn only for what was kept back"
