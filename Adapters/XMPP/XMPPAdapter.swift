@@ -39,6 +39,10 @@ public final class XMPPAdapter: Adapter {
     /// The local users who wrote last in the form that is not the default.
     var forms: [Address: AddressForm] = [:]
     var context: MessageContext
+    /// The foreign senders as the server's users know them.
+    var senders = SenderNames()
+    /// The server's domain that is pinged.
+    var pingTarget: Domain?
     /// When the oldest unanswered ping was sent.
     var pingedAt: Instant?
 

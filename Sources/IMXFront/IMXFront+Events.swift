@@ -36,6 +36,7 @@ extension IMXFront {
         guard let dialled = hello.dialled.flatMap({ Domain(canonical: $0) }), isHosted(dialled) else {
             return connection.machine.refuse(.notServedHere, "not served here", now: now)
         }
+        connection.peer = hello.serverID
         connection.machine.accept(now: now)
     }
 

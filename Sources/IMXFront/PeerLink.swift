@@ -71,9 +71,15 @@ final class PeerLink {
 /// so that many links that broke together do not come back together.
 package struct BackOff: Sendable, Hashable {
     /// The first pause.
-    package var first = Interval.milliseconds(500)
+    package var first: Interval
     /// The longest pause.
-    package var most = Interval.seconds(60)
+    package var most: Interval
+
+    /// Makes pauses from `first` to `most`.
+    package init(first: Interval = .milliseconds(500), most: Interval = .seconds(60)) {
+        self.first = first
+        self.most = most
+    }
 
     func pause(after failures: Int, using generator: inout some RandomNumberGenerator) -> Interval {
         let doublings = min(max(0, failures - 1), 16)

@@ -39,7 +39,7 @@ final class XMLStore {
     /// The most octets, nodes or attributes that the store ever holds, far below what 32 bits count.
     static let capacity = 1 << 28
     /// The arena's capacity beyond which it is given back once it is empty.
-    private static let keptCapacity = 1 << 20
+    private static let keptCapacity = 1 << 18
 
     /// Where the store ends now.
     struct Mark {
@@ -88,7 +88,13 @@ final class XMLStore {
         if mark.nodes == nodes.count {
             nodes.removeAll(keepingCapacity: true)
             attributes.removeAll(keepingCapacity: true)
-            if octets.capacity > XMLStore.keptCapacity { octets = ByteBuffer() } else { octets.clear() }
+            // Where slices are still held, the new arena is as large as the last one was full, so that they pin little.
+            let used = octets.writerIndex
+            if octets.capacity > XMLStore.keptCapacity {
+                octets = ByteBuffer()
+            } else {
+                octets.clear(minimumCapacity: used)
+            }
             return
         }
         guard mark.nodes > 0 else { return }

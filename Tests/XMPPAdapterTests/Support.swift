@@ -27,7 +27,9 @@ final class FakeHost: AdapterHost, Scheduler {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     var domains: [Domain] = []
     var now = Instant(nanoseconds: 1_000_000_000)
-    var scheduler: any Scheduler { self }
+    /// A real clock for tests over sockets.
+    var realTime: (any Scheduler)?
+    var scheduler: any Scheduler { realTime ?? self }
 
     private(set) var submissions: [Submission] = []
     private(set) var settlements: [Ticket: Outcome] = [:]
@@ -97,6 +99,7 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     var isWritable = true
     var answersDials = true
     private var written = ByteBuffer()
+    private var asked: [Substring] = []
 
     func dial(_ user: any ComponentTransportUser) {
         dials += 1
@@ -110,6 +113,8 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     func write(_ octets: ByteBuffer) {
         flushes += 1
         written.writeImmutableBuffer(octets)
+        let pieces = String(buffer: octets).split(separator: "id='imx-ping-", omittingEmptySubsequences: false)
+        asked += pieces.dropFirst().map { $0.prefix { $0 != "'" } }
     }
 
     func setReading(_ isReading: Bool) { self.isReading = isReading }
@@ -123,6 +128,12 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     func cut() { user?.closed("cut") }
 
     func send(_ text: String) { user?.received([ByteBuffer(string: text)]) }
+
+    /// The pings that have been written since the last call.
+    func takePings() -> [Substring] {
+        defer { asked.removeAll() }
+        return asked
+    }
 
     /// What has been written since the last call.
     func take() -> String {
@@ -144,14 +155,18 @@ struct Bench {
         + " xmlns='jabber:component:accept' from='imx.a.example' id='3BF96D32'>"
 
     init(_ change: (inout XMPPSettings) -> Void = { _ in }) {
-        var settings = XMPPSettings(
+        var settings = Bench.settings
+        change(&settings)
+        host.domains = [domain("a.example")]
+        adapter = XMPPAdapter(settings: settings, host: host, dialer: server)
+    }
+
+    static var settings: XMPPSettings {
+        XMPPSettings(
             server: Endpoint(host: "127.0.0.1", port: 5_347),
             component: domain("imx.a.example"),
             secret: Secret("test")
         )
-        change(&settings)
-        host.domains = [domain("a.example")]
-        adapter = XMPPAdapter(settings: settings, host: host, dialer: server)
     }
 
     /// Brings the link up.
@@ -164,6 +179,18 @@ struct Bench {
     func accept() {
         server.send(Bench.header)
         server.send("<handshake/>")
+        _ = server.take()
+    }
+
+    /// Answers every ping until none comes any more.
+    func confirm() {
+        var pings = server.takePings()
+        while !pings.isEmpty {
+            for number in pings {
+                server.send("<iq type='result' id='imx-ping-\(number)' from='a.example' to='imx.a.example'/>")
+            }
+            pings = server.takePings()
+        }
         _ = server.take()
     }
 

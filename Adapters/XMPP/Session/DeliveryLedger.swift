@@ -5,7 +5,10 @@ import NIOCore
 /// The stanzas that the server has been given and has not confirmed, in order, with the barriers between them.
 ///
 /// A component link has no acknowledgements (XEP-0114). A server takes stanzas in order, so its answer to a ping proves
-/// that it took everything before the ping (XEP-0199).
+/// that it took everything before the ping (XEP-0199): that it sits in the server's memory, on its way to the clients'
+/// sockets. Servers write to all their sockets in one go, in any order, so a server that is killed may have sent us the
+/// answer and not yet the messages. Therefore a stanza counts as delivered only with the answer to a ping that was sent
+/// after the first answer had come: the server has been through its loop since.
 struct DeliveryLedger {
     struct Entry {
         /// Nil once it has been settled by itself.
@@ -17,12 +20,16 @@ struct DeliveryLedger {
         var number: UInt64
         /// How many stanzas had been written before it, since the link came up.
         var position: Int
+        /// How many of them the server was known to have taken when it was sent.
+        var taken: Int
     }
 
     private var entries = CircularBuffer<Entry>(initialCapacity: 1_024)
     private var barriers = CircularBuffer<Barrier>(initialCapacity: 8)
     private var written = 0
     private var guarded = 0
+    private var taken = 0
+    private var provable = 0
     private var nextNumber: UInt64 = 1
 
     /// The stanzas confirmed lately, whose errors may still come.
@@ -36,8 +43,8 @@ struct DeliveryLedger {
     /// How many pings are unanswered.
     var barrierCount: Int { barriers.count }
 
-    /// Whether there are stanzas that no ping has followed yet.
-    var needsBarrier: Bool { guarded < written }
+    /// Whether another ping would tell something new.
+    var needsBarrier: Bool { guarded < written || provable < taken }
 
     mutating func append(_ ticket: Ticket, fingerprint: Int) {
         entries.append(Entry(ticket: ticket, fingerprint: fingerprint))
@@ -48,17 +55,20 @@ struct DeliveryLedger {
     mutating func openBarrier() -> UInt64 {
         let number = nextNumber
         nextNumber += 1
-        barriers.append(Barrier(number: number, position: written))
+        barriers.append(Barrier(number: number, position: written, taken: taken))
         guarded = written
+        provable = taken
         return number
     }
 
-    /// Takes the answer to the ping `number`: calls `confirm` for every stanza before it; false for no ping of ours.
+    /// Takes the answer to the ping `number`: calls `confirm` for every stanza that is delivered; false for no ping of
+    /// ours.
     mutating func closeBarrier(_ number: UInt64, confirm: (Ticket) -> Void) -> Bool {
         guard let place = barriers.firstIndex(where: { $0.number == number }) else { return false }
-        let position = barriers[place].position
+        let barrier = barriers[place]
+        taken = max(taken, barrier.position)
         barriers.removeFirst(barriers.distance(from: barriers.startIndex, to: place) + 1)
-        while written - entries.count < position, let entry = entries.popFirst() {
+        while written - entries.count < barrier.taken, let entry = entries.popFirst() {
             remember(entry.fingerprint)
             if let ticket = entry.ticket { confirm(ticket) }
         }
@@ -100,6 +110,8 @@ struct DeliveryLedger {
         barriers.removeAll(keepingCapacity: true)
         written = 0
         guarded = 0
+        taken = 0
+        provable = 0
         for entry in lost { entry.ticket.map(lose) }
     }
 

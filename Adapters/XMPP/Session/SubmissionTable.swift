@@ -23,7 +23,7 @@ struct SubmissionTable {
             slots.append(Slot())
         }
         let generation = slots[Int(index)].generation &+ 1
-        slots[Int(index)] = Slot(header: header, generation: generation)
+        slots[Int(index)] = Slot(header: header.detached(), generation: generation)
         return UInt64(generation) << 32 | UInt64(index)
     }
 

@@ -34,7 +34,8 @@ extension XMPPAdapter {
 
     private func receivedMessage(_ stanza: XMLElement) {
         switch MessageReader.read(stanza, context) {
-        case .envelope(let envelope, let form):
+        case .envelope(var envelope, let form):
+            envelope.destination = senders.original(of: envelope.destination)
             guard let header = StanzaHeader(stanza, .message) else { return host.count(.malformed) }
             if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
             remember(form, of: envelope.source)
@@ -63,6 +64,8 @@ extension XMPPAdapter {
 
     /// An error for something that we sent: the outcome of a delivery, or later word about it.
     private func received(_ failure: StanzaFailure) {
+        var failure = failure
+        failure.source = senders.original(of: failure.source)
         guard let fingerprint = writer.fingerprint(of: failure) else { return host.count(.strayError) }
         switch ledger.take(fingerprint) {
         case .pending(let ticket):

@@ -55,6 +55,11 @@ extension XMPPAdapter {
         guard let link else { return }
         let envelope = delivery.envelope
         if case .message = envelope.operation {
+            guard senders.admit(envelope.source) else {
+                let text = "somebody else's address differs in case only, which XMPP does not tell apart"
+                host.settle(delivery.ticket, Outcome(.addressInvalid, text))
+                return
+            }
             let form = forms.isEmpty ? defaultForm : forms[envelope.destination] ?? defaultForm
             switch writer.write(envelope, as: form, to: &link.output) {
             case .refused(let outcome):
@@ -100,7 +105,9 @@ extension XMPPAdapter {
 
     /// Writes a ping to the server's own domain (XEP-0199 §4); its answer, of whatever kind, proves what was taken.
     func writePing(on link: ComponentLink) {
-        guard let server = host.domains.first else { return }
+        if let target = pingTarget, !host.serves(target) { pingTarget = nil }
+        guard let server = pingTarget ?? host.domains.first else { return }
+        pingTarget = server
         if pingedAt == nil { pingedAt = host.scheduler.now }
         link.output.writeStaticString("<iq type='get' id='imx-ping-")
         link.output.writeString(String(ledger.openBarrier(), radix: 16))

@@ -25,6 +25,17 @@ struct StanzaHeader {
         self.id = id
     }
 
+    /// The same in memory of its own, for keeping.
+    func detached() -> StanzaHeader {
+        var own = ByteBuffer()
+        own.reserveCapacity(from.readableBytes + to.readableBytes + (id?.readableBytes ?? 0))
+        func moved(_ octets: ByteBuffer) -> ByteBuffer {
+            own.writeImmutableBuffer(octets)
+            return own.readSlice(length: octets.readableBytes) ?? octets
+        }
+        return StanzaHeader(kind: kind, from: moved(from), to: moved(to), id: id.map(moved))
+    }
+
     /// The header of `stanza`; nil where there is nobody to answer.
     init?(_ stanza: XMLElement, _ kind: Kind) {
         guard let from = stanza.attribute(Names.from), from.readableBytes > 0, let to = stanza.attribute(Names.to)
