@@ -80,8 +80,7 @@ let package = Package(
             name: "AdapterHarnessTests",
             dependencies: [
                 "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel",
-                "MessageFormats", "Store",
-                nio, posix, logging,
+                "MessageFormats", "Store", nio, posix, logging,
             ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(

@@ -52,4 +52,21 @@ struct DocumentTests {
         #expect(configuration.adapters.map(\.kind) == ["stub", "stub"])
         for section in configuration.adapters { _ = try StubSettings(section.settings) }
     }
+
+    @Test(
+        "IMX 2.7: every file that the documents name is there",
+        arguments: [
+            "Documentation/Architecture.md", "Documentation/Outcomes.md", "Documentation/Writing-an-Adapter.md",
+            "Adapters/Stub/README.md",
+        ]
+    )
+    func files(_ document: String) throws {
+        let words = try text(of: document).split { " `,()\n;:".contains($0) }
+        for word in words where ["Sources/", "Adapters/", "Tests/", "Scripts/"].contains(where: { word.hasPrefix($0) })
+        {
+            let path = word.hasSuffix(".") ? word.dropLast() : word
+            guard !path.contains("<") else { continue }
+            #expect(exists(String(path)), "\(document) names \(path)")
+        }
+    }
 }
