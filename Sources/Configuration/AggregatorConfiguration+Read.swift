@@ -196,6 +196,7 @@ extension AggregatorConfiguration.Limits {
         submissions = try settings.integer("submissions")
         inFlight = try settings.integer("in-flight")
         recordSize = try settings.integer("record-size")
+        connections = try settings.integer("connections")
         connectionsFromAddress = try settings.integer("connections-from-address")
         rememberedMessages = try settings.integer("remembered-messages")
         keptOutcomes = try settings.integer("kept-outcomes")

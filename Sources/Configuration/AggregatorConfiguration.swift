@@ -42,6 +42,8 @@ package struct AggregatorConfiguration: Sendable {
         package let inFlight: Int
         /// Octets of the largest record from a verified peer.
         package let recordSize: Int
+        /// Connections to and from peers.
+        package let connections: Int
         /// Connections from one network address.
         package let connectionsFromAddress: Int
         /// Message identifiers that are remembered.

@@ -106,6 +106,12 @@ package enum AggregatorKeys {
             "The largest IMX record that is taken from a verified peer; it must hold a message of any class"
         ),
         SettingsKey(
+            "connections",
+            .integer(1...1_000_000),
+            .defaultsTo("4096"),
+            "Connections to and from peers that are open at a time"
+        ),
+        SettingsKey(
             "connections-from-address",
             .integer(1...100_000),
             .defaultsTo("64"),

@@ -198,7 +198,19 @@ public final class StateDatabase: Sendable {
         try queue.read { try StateDatabase.runs($0, where: "1 ORDER BY id DESC LIMIT \(max(0, count))") }
     }
 
-    /// The outcomes that are kept, the last first.
+    /// Looks up outcomes without waiting, for callers on the event loop. `completion` runs on the database's thread.
+    public func fetchOutcomes(
+        last count: Int,
+        trace: TraceID? = nil,
+        completion: @escaping @Sendable (Result<[OutcomeRecord], any Error>) -> Void
+    ) {
+        queue.asyncWriteWithoutTransaction { db in
+            self.commit(db)  // what was recorded a moment ago is what people look for
+            completion(Result { try StateDatabase.outcomes(db, last: count, trace: trace) })
+        }
+    }
+
+    /// The outcomes that are kept, the last first. Waits for the disk.
     public func outcomes(last count: Int, trace: TraceID? = nil) throws -> [OutcomeRecord] {
         try queue.read { try StateDatabase.outcomes($0, last: count, trace: trace) }
     }

@@ -9,11 +9,11 @@ struct IMX: ParsableCommand {
         abstract: "Connects instant-messaging domains with each other and with the IMX network.",
         discussion: """
             EXIT CODES
-              0  done; for send: delivered
-              1  for send: failed for good
-              2  the command line, the configuration or the connection to the aggregator is at fault
-              3  for send: uncertain, the message was handed on and nobody knows whether it arrived
-              4  for send: not now, trying again later may help
+              0  done; send: delivered
+              1  send: failed for good
+              2  wrong command line or configuration, or no aggregator is running
+              3  send: uncertain, handed on and nobody knows whether it arrived
+              4  send: not now, trying again later may help
 
             EXAMPLES
               imx config check aggregator.yaml

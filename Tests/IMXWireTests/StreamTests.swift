@@ -113,7 +113,7 @@ private func names(_ events: [Inbound]) -> [String] {
     func mutations(seed: UInt64) throws {
         var generator = SeededGenerator(state: seed)
         let stream = try stream()
-        for _ in 0..<200 {
+        for _ in 0..<40 {
             var changed = stream
             for _ in 0..<Int.random(in: 1...6, using: &generator) {
                 let index = Int.random(in: 0..<changed.readableBytes, using: &generator)
@@ -131,7 +131,7 @@ private func names(_ events: [Inbound]) -> [String] {
     )
     func noise(seed: UInt64) {
         var generator = SeededGenerator(state: seed)
-        for _ in 0..<200 {
+        for _ in 0..<40 {
             var noise = ByteBuffer()
             for _ in 0..<64 { noise.writeInteger(generator.next() & 0x0F0F_0F0F_FFFF_FFFF) }
             var lone = Lone(open: false)
@@ -147,7 +147,10 @@ private func names(_ events: [Inbound]) -> [String] {
         var lone = opened()
         var batch = ByteBuffer()
         for _ in 0..<10_000 { batch.writeImmutableBuffer(octets("00000000 1A1A 00 00 00000000")) }
-        for _ in 0..<100 { #expect(lone.after(batch).isEmpty) }
+        for _ in 0..<100 {
+            lone.feed(batch)
+            if lone.machine.next(now: lone.now) != nil { Issue.record("said something") }
+        }
         #expect(lone.machine.counters.unknownRecords == 1_000_000)
         #expect(lone.sent.readableBytes == 0)
     }

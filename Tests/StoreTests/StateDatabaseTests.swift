@@ -3,6 +3,7 @@ import EnvelopeModel
 import Foundation
 import GRDB
 import Store
+import Synchronization
 import Testing
 
 @Suite struct StateDatabaseTests {
@@ -103,8 +104,17 @@ import Testing
         #expect(try database.outcomes(last: 10, trace: TraceID(high: 1, low: 200)).map(\.time.milliseconds) == [200])
         #expect(try database.outcomes(last: 10, trace: TraceID(high: 1, low: 20)).isEmpty)
         #expect(database.lostOutcomes == 0)
+        database.record(try record(250))
+        let looked = DispatchSemaphore(value: 0)
+        let found = Mutex<[StateDatabase.OutcomeRecord]>([])
+        database.fetchOutcomes(last: 1) { result in
+            found.withLock { $0 = (try? result.get()) ?? [] }
+            looked.signal()
+        }
+        #expect(looked.wait(timeout: .now() + 30) == .success)
+        #expect(found.withLock { $0 } == [try record(250)])
         let again = try StateDatabase(path: killed() + "/state.sqlite")
-        #expect(try again.outcomes(last: 1000) == kept)
+        #expect(try again.outcomes(last: 1000).dropFirst() == kept.dropLast())
     }
 
     @Test("Outcomes: a disk that is too slow loses the oldest records, counts them, and stops nobody")

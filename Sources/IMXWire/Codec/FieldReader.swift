@@ -26,6 +26,9 @@ struct FieldRange {
 /// Nothing is copied: values are slices that share the payload's memory. Each `read` function fills a variable that is
 /// empty before, which is how a second appearance of a single field is noticed.
 struct FieldReader {
+    /// The most entries of any one repeated field.
+    static let repeatLimit = 256
+
     private let payload: ByteBuffer
     private var offset: Int
     private let end: Int
@@ -154,7 +157,7 @@ struct FieldReader {
 
     /// Reads one of several attributes.
     func append(_ field: FieldRange, to attributes: inout [AttributeField]) throws(IMXError) {
-        guard attributes.count < MessageDetails.repeatLimit else { throw .malformed(field.id, "too many") }
+        try bound(attributes.count, field)
         attributes.append(try AttributeField(nested(field)))
     }
 
@@ -163,9 +166,15 @@ struct FieldReader {
         FieldReader(slice(field), parent: field.id)
     }
 
+    /// Makes sure that one more of a repeated field is not one too many.
+    func bound(_ count: Int, _ field: FieldRange) throws(IMXError) {
+        guard count < FieldReader.repeatLimit else { throw .malformed(field.id, "too many") }  // IMX-1 §9
+    }
+
     /// Keeps an unknown field, or refuses the record where the field is critical.
     func keep(_ field: FieldRange, in extra: inout [UnknownField]) throws(IMXError) {
-        guard !field.id.isCritical else { throw .notUnderstood(field.id) }
+        guard !field.id.isCritical else { throw .notUnderstood(field.id) }  // IMX-1 §3.4
+        try bound(extra.count, field)
         extra.append(UnknownField(id: field.id, value: slice(field)))
     }
 
@@ -182,7 +191,7 @@ struct FieldReader {
 
 /// Whether `octets` are a domain name in its canonical form.
 func isCanonicalDomain(_ octets: ByteBuffer) -> Bool {
-    octets.withUnsafeReadableBytes { Domain.isCanonical($0) }
+    octets.withUnsafeReadableBytes { $0.isCanonicalDomain }
 }
 
 /// The value of a field that must be there.

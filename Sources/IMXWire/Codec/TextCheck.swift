@@ -24,6 +24,32 @@ extension UnsafeRawBufferPointer {
         return bits & 0x8080_8080_8080_8080 == 0
     }
 
+    /// Whether the octets spell a domain name in its canonical form, as `Domain.isCanonical` says.
+    ///
+    /// The same rule once more, because every message is asked twice and a generic function cannot be inlined from
+    /// another module; a test holds the two together.
+    var isCanonicalDomain: Bool {
+        guard count > 0, count <= 253 else { return false }  // RFC 1034 §3.1
+        var label = 0
+        var previous = UInt8(ascii: ".")
+        for octet in self {
+            switch octet {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                label &+= 1
+            case UInt8(ascii: "-"):
+                if label == 0 { return false }
+                label &+= 1
+            case UInt8(ascii: "."):
+                if label == 0 || previous == UInt8(ascii: "-") { return false }
+                label = 0
+            default: return false
+            }
+            if label > 63 { return false }
+            previous = octet
+        }
+        return label > 0 && previous != UInt8(ascii: "-")
+    }
+
     /// Whether the octets are UTF-8 without overlong forms, surrogates, or values beyond U+10FFFF (RFC 3629 §4).
     var isWellFormedUTF8: Bool {
         var index = 0

@@ -49,7 +49,8 @@ extension ConnectionMachine {
         case .open where close.lastTag == CloseRecord.draining:
             finishIfDrained(now: now)
         case .open:
-            closeDeadline = now + settings.closeTimeout
+            // Half of what the peer waits, so that our answers reach it before it goes.
+            closeDeadline = now + Interval(nanoseconds: settings.closeTimeout.nanoseconds / 2)
             finishIfDrained(now: now)
         case .closing where close.lastTag == CloseRecord.draining:
             return nil

@@ -90,13 +90,14 @@ extension ConnectionMachine {
             if skipping > 0 { return nil }
         }
         if partial.readableBytes > 0 { return try joinedRecord() }
-        while let header = current.recordHeader {
+        if let header = current.recordHeader {
             guard try admit(header) else {
                 current.moveReaderIndex(forwardBy: RecordHeader.size)
                 return try nextRecordAfterSkip(now: now)
             }
-            guard let octets = current.readSlice(length: RecordHeader.size &+ Int(header.length)) else { break }
-            return (header, octets)
+            if let octets = current.readSlice(length: RecordHeader.size &+ Int(header.length)) {
+                return (header, octets)
+            }
         }
         stash(now: now)
         return nil

@@ -92,7 +92,7 @@ extension AnswerRecord.Details {
             failedField = id.map(FieldID.init)
         case .attribute: try reader.append(field, to: &attributes)
         case .baggage:
-            guard baggage.count < MessageDetails.repeatLimit else { throw .malformed(field.id, "too many") }
+            try reader.bound(baggage.count, field)
             baggage.append(try BaggageField(reader.nested(field)))
         case .confirm:
             guard field.length == ProofRecord.proofSize else { throw .malformed(field.id, "wrong length") }
@@ -100,7 +100,6 @@ extension AnswerRecord.Details {
         case .opaque: try reader.read(field, into: &opaque, limit: PingRecord.limit)
         default:
             if try routing.read(field, of: reader) { return }
-            guard extra.count < MessageDetails.repeatLimit else { throw .malformed(field.id, "too many") }
             try reader.keep(field, in: &extra)
         }
     }

@@ -55,7 +55,7 @@ package struct GetRecord: Sendable, Hashable {
             case .from: try reader.read(field, into: &requester)
             case .to: try reader.read(field, into: &subject, limit: AddressField.limit)
             case .key:
-                guard keys.count < MessageDetails.repeatLimit else { throw .malformed(field.id, "too many") }
+                try reader.bound(keys.count, field)
                 var key: ByteBuffer?
                 try reader.readText(field, into: &key, limit: 255)
                 if let key { keys.append(key) }

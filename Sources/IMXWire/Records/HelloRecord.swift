@@ -110,6 +110,7 @@ package struct HelloRecord: Sendable, Hashable {
             case .maxInflight: try reader.read(field, into: &maxInflight)
             case .idleSeconds: try reader.read(field, into: &idleSeconds)
             case .capability:
+                try reader.bound(capabilities.count, field)
                 var capability: UInt16?
                 try reader.read(field, into: &capability)
                 if let capability { capabilities.append(Capability(rawValue: capability)) }

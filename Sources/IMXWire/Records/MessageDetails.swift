@@ -28,8 +28,6 @@ package struct MessageDetails: Sendable, Hashable {
 
     /// The most octets of an instance.
     static let instanceLimit = 1023
-    /// The most entries of any one repeated field.
-    static let repeatLimit = 256
 
     /// Reads a field that is none of the common ones.
     @inline(never)
@@ -48,10 +46,10 @@ package struct MessageDetails: Sendable, Hashable {
         case .sentAt: try reader.readText(field, into: &sentAt, limit: 64)
         case .replaces: try reader.read(field, into: &replaces, limit: MessageID.limit)
         case .trail:
-            try bound(trail.count, field)
+            try reader.bound(trail.count, field)
             trail.append(try reader.serverID(field))
         case .subject:
-            try bound(subjects.count, field)
+            try reader.bound(subjects.count, field)
             subjects.append(try LocalizedOctets(reader.nested(field)))
         case .thread: try reader.readText(field, into: &thread, limit: 1024)
         case .threadParent: try reader.readText(field, into: &threadParent, limit: 1024)
@@ -63,21 +61,16 @@ package struct MessageDetails: Sendable, Hashable {
             fromName = try LocalizedOctets(reader.nested(field))
         case .nativeID: try reader.read(field, into: &nativeID, limit: 1024)
         case .loss:
-            try bound(losses.count, field)
+            try reader.bound(losses.count, field)
             losses.append(try LossField(reader.nested(field)))
         case .baggage:
-            try bound(baggage.count, field)
+            try reader.bound(baggage.count, field)
             baggage.append(try BaggageField(reader.nested(field)))
         case .attribute: try reader.append(field, to: &attributes)
         default:
             if try routing.read(field, of: reader) { return }
-            try bound(extra.count, field)
             try reader.keep(field, in: &extra)
         }
-    }
-
-    private func bound(_ count: Int, _ field: FieldRange) throws(IMXError) {
-        guard count < Self.repeatLimit else { throw .malformed(field.id, "too many") }
     }
 
     /// Appends the fields to `out`.

@@ -12,7 +12,11 @@ struct SendCommand: ParsableCommand {
             there; TO may be anywhere.
 
             EXIT CODES
-              0 delivered   1 failed for good   2 could not be sent   3 uncertain   4 not now, try again later
+              0  delivered
+              1  failed for good
+              2  could not be sent
+              3  uncertain, handed on and nobody knows whether it arrived
+              4  not now, trying again later may help
 
             EXAMPLES
               imx send alice@a.example bob@b.example 'hello' --config aggregator.yaml

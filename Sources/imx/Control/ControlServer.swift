@@ -90,7 +90,9 @@ private final class ControlConnection: ChannelInboundHandler {
         while !isBusy, let line = takeLine() {
             guard let request = try? ControlLine.decode(ControlRequest.self, line) else {
                 answer(.refused("the request cannot be read; is the command of another version?"), channel)
-                continue
+                // Who speaks otherwise once will do so again; what follows is not read.
+                isBusy = true
+                return channel.close(mode: .output, promise: nil)
             }
             isBusy = true
             handler.handle(request) { [weak self] response in

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
+import Foundation
+import NIOCore
+import Testing
+
+@testable import IMXWire
+
+/// The specification: its text, and its examples by name.
+private struct Document {
+    let text: String
+    let examples: [(name: String, octets: ByteBuffer)]
+
+    init() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        text = try String(contentsOf: root.appending(path: "Documentation/IMX-1-Protocol.md"), encoding: .utf8)
+        var examples: [(name: String, octets: ByteBuffer)] = []
+        var open: (name: String, lines: [Substring])?
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if let (name, lines) = open {
+                if line == "```" {
+                    examples.append((name, octets(lines.joined(separator: "\n"))))
+                    open = nil
+                } else {
+                    open = (name, lines + [line])
+                }
+            } else if line.hasPrefix("```imx1 ") {
+                open = (String(line.dropFirst(8)), [])
+            }
+        }
+        self.examples = examples
+    }
+
+    func example(_ name: String) throws -> ByteBuffer {
+        try #require(examples.first { $0.name == name }, "no example \(name)").octets
+    }
+}
+
+@Suite struct DocumentTests {
+    @Test("I.1.4: the specification shows every record as the code writes it", arguments: try Samples.all().map(\.name))
+    func records(name: String) throws {
+        let sample = try #require(try Samples.all().first { $0.name == name }).octets
+        let example = try Document().example(name)
+        #expect(example.hex == sample.hex)
+        #expect(try Samples.rewrite(example).hex == example.hex)
+    }
+
+    @Test("I.1.4: the specification's other octets are those of the code")
+    func others() throws {
+        let document = try Document()
+        #expect(try document.example("preface") == ByteBuffer(integer: Preface.value))
+        #expect(try document.example("proof-value") == (try Samples.proof()))
+        #expect(try document.example("confirm-value") == (try Samples.confirm()))
+        let id = ConnectionID(
+            dialler: try document.example("hello-dialler"),
+            acceptor: try document.example("hello-acceptor")
+        )
+        #expect(try document.example("cid") == id.buffer)
+        var lone = Lone()
+        #expect(lone.after(try document.example("grease")).isEmpty)
+        #expect(lone.sent.readableBytes == 0)
+        _ = lone.after(try document.example("unknown-request"))
+        let shown = try #require(try document.example("unknown-answer").records.first)
+        let sent = try #require(lone.sent.records.first)
+        #expect(sent.header.type == shown.header.type && sent.header.tag == shown.header.tag)
+        #expect(sent.octets.payload.hex.hasPrefix(shown.octets.payload.hex))
+    }
+
+    @Test("I.1.4: every example of the specification is checked by some test")
+    func complete() throws {
+        let others = [
+            "preface", "unknown-request", "unknown-answer", "grease", "cid", "proof-value", "confirm-value",
+        ]
+        let known = Set(try Samples.all().map(\.name) + others)
+        #expect(Set(try Document().examples.map(\.name)) == known)
+    }
+
+    @Test("I.1.2: the specification lists exactly the fields that the code gives a meaning to")
+    func fields() throws {
+        let document = try Document()
+        let section = try #require(document.text.split(separator: "\n## 9. ").last?.split(separator: "\n## 10.").first)
+        let listed = section.split(separator: "\n").compactMap { line -> UInt16? in
+            guard line.hasPrefix("| "), line.dropFirst(6).hasPrefix(" |") else { return nil }
+            return UInt16(line.dropFirst(2).prefix(4), radix: 16)
+        }
+        #expect(listed == (0...UInt16.max).filter { FieldID(rawValue: $0).isAssigned })
+    }
+
+    @Test("I.1.5: the specification lists exactly the outcome codes that the model knows")
+    func codes() throws {
+        let document = try Document()
+        let section = try #require(document.text.split(separator: "\n## 8. ").last?.split(separator: "\n## 9.").first)
+        let listed = section.split(separator: "\n").compactMap { line -> OutcomeCode? in
+            guard line.hasPrefix("| "), line.dropFirst(6).hasPrefix(" |") else { return nil }
+            return UInt16(line.dropFirst(2).prefix(4)).map(OutcomeCode.init)
+        }
+        #expect(listed == OutcomeCode.known)
+    }
+}
