@@ -40,7 +40,11 @@ final class XMPPSubject: Subject {
 
     func send(_ message: ServiceMessage) { server.send(message) }
 
-    func forge(_ message: ServiceMessage) { server.send(message) }
+    /// A server lets nobody write under another of its users' addresses (RFC 6120 §8.1.2.1). For a foreign address it is
+    /// the server itself that forges.
+    func forge(_ message: ServiceMessage) {
+        if !domains.contains(message.source.domain) { server.send(message) }
+    }
 
     func cutLink() { server.cut() }
 
