@@ -109,7 +109,10 @@ let package = Package(
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
         .testTarget(
             name: "XMPPAdapterTests",
-            dependencies: ["XMPPAdapter", "EnvelopeModel", "AdapterKit", "XMLStream", nio, posix, logging]),
+            dependencies: [
+                "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "XMLStream",
+                nio, posix, logging,
+            ]),
         .testTarget(name: "EndToEndTests"),
     ]
 )
