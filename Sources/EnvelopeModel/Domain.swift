@@ -67,6 +67,7 @@ extension StringProtocol {
     fileprivate func lowercasedASCII() -> String {
         String(
             decoding: utf8.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0 },
-            as: UTF8.self)
+            as: UTF8.self
+        )
     }
 }

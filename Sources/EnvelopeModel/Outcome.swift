@@ -113,8 +113,12 @@ public struct Outcome: Sendable, Hashable {
 
         /// Makes details.
         public init(
-            text: String? = nil, language: String? = nil, retryAfter: UInt32? = nil, newAddress: Address? = nil,
-            failedField: UInt16? = nil, baggage: [Baggage] = []
+            text: String? = nil,
+            language: String? = nil,
+            retryAfter: UInt32? = nil,
+            newAddress: Address? = nil,
+            failedField: UInt16? = nil,
+            baggage: [Baggage] = []
         ) {
             self.text = text
             self.language = language

@@ -67,7 +67,10 @@ extension XMPPAdapter {
             case .written(let fingerprint, let lost):
                 ledger.append(delivery.ticket, fingerprint: fingerprint)
                 host.note(envelope.trace, "written for the server, to be confirmed")
-                if !lost.isEmpty { losses[delivery.ticket] = lost.map(\.description).joined(separator: "; ") }
+                if !lost.isEmpty {
+                    host.note(envelope.trace, "lost " + lost.map(\.description).joined(separator: "; "))
+                    losses[delivery.ticket] = lost.map(\.description).joined(separator: "; ")
+                }
                 if link.output.readableBytes >= XMPPAdapter.flushOctets { link.flush() }
             }
         } else {
