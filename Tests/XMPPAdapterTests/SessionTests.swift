@@ -325,6 +325,15 @@ struct DeliveryTests {
         #expect(bench.host.order == [tickets[2]])
     }
 
+    @Test("Contract once: nothing is written twice when the socket's buffer empties in the middle of a write")
+    func writableWithinWrite() {
+        var bench = Bench()
+        bench.bringUp()
+        bench.server.emptiesInWrite = true
+        _ = bench.deliver([Bench.message(id: "m1")])
+        #expect(bench.server.take() == stanza("m1") + ping(1))
+    }
+
     @Test("RFC3922 F.2: what cannot be written is refused alone")
     func refused() {
         var bench = Bench()

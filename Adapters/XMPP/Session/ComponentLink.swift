@@ -50,8 +50,10 @@ final class ComponentLink: ComponentTransportUser {
     /// Sends what has been written.
     func flush() {
         guard output.readableBytes > 0 else { return }
-        transport?.write(output)
+        // Cleared before the write, which may find the socket's buffer empty and have us write on before it returns.
+        let octets = output
         output.clear()
+        transport?.write(octets)
     }
 
     func setReading(_ isReading: Bool) { transport?.setReading(isReading) }
