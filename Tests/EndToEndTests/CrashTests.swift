@@ -40,7 +40,7 @@ extension EndToEnd.CrashTests {
         #expect(came >= told, "what was answered delivered was delivered: \(came) came, \(told) were answered so")
         #expect(came <= told + north.ledger.uncertain, "what came was answered delivered or uncertain")
         #expect(sender.returned.count == north.ledger.failed + north.ledger.expired, "each failure reached its sender")
-        #expect(came > total.out / 3, "too little came to prove much: \(came), \(north.ledger)")
+        #expect(came > 1_000, "too little came to prove much: \(came), \(north.ledger)")
     }
 
     @Test("Contract once, Contract order, Contract ledger, XEP-0199: Prosody is killed under load, 5 times")
@@ -68,8 +68,9 @@ extension EndToEnd.CrashTests {
         #expect(south.ledger.accepted == total)
         check(sender, receiver, from: bob.jid)
         let came = receiver.numbers[bob.jid]?.count ?? 0
+        #expect(came >= south.ledger.delivered, "what was answered delivered was delivered: \(came), \(south.ledger)")
         #expect(came <= south.ledger.delivered + south.ledger.uncertain, "\(came) came, \(south.ledger)")
-        #expect(came > total / 3, "too little came to prove much: \(came), \(south.ledger)")
+        #expect(came > 500, "too little came to prove much: \(came), \(south.ledger)")
     }
 
     /// Nothing came twice, nothing came out of order, and nothing that was answered with an error came.
