@@ -7,7 +7,6 @@ import PackageDescription
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let posix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
-let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -20,7 +19,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -28,9 +26,12 @@ let package = Package(
     targets: [
         // Tier 0: what everything speaks of.
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "Digests", dependencies: ["CLibCrypto"]),
         .target(name: "EnvelopeModel", dependencies: [nio]),
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
-        .target(name: "IMXWire", dependencies: ["EnvelopeModel", nio, crypto]),
+        .target(name: "IMXWire", dependencies: ["EnvelopeModel", "Digests", nio]),
         .target(name: "XMLStream", dependencies: ["CExpat", nio]),
         .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio]),
         .target(
@@ -60,14 +61,14 @@ let package = Package(
         .target(
             name: "XMPPAdapter",
             dependencies: [
-                "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
-                nio, posix, crypto, logging,
+                "CIDN2", "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
+                "Digests", nio, posix, logging,
             ],
             path: "Adapters/XMPP", exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]),
         // Tier 5: the conformance kit and the one executable.
         .target(
             name: "AdapterHarness",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", nio, logging]),
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Store", nio, logging]),
         .executableTarget(
             name: "imx",
             dependencies: [
@@ -75,10 +76,55 @@ let package = Package(
                 "IMXWire", "MessageFormats", "StubAdapter", "XMPPAdapter", nio, posix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .testTarget(
+            name: "AdapterHarnessTests",
+            dependencies: [
+                "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel",
+                "MessageFormats", "Store", nio, posix, logging,
+            ]),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
-        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio, crypto]),
+        .testTarget(
+            name: "AggregatorTests",
+            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+        .testTarget(
+            name: "IMXFrontTests",
+            dependencies: [
+                "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
+                logging,
+            ]),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "imx", "Configuration", "EnvelopeModel", nio, posix,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
+            ]),
+        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio]),
+        .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
+        .testTarget(
+            name: "XMPPAdapterTests",
+            dependencies: [
+                "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "XMLStream",
+                nio, posix, logging,
+            ]),
+        .testTarget(name: "EndToEndTests"),
     ]
 )
+
+// The benchmark's pair of aggregators is made of parts that only this package sees; nobody else pays for it.
+if Context.environment["IMX_BENCHMARK"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "imx-pair",
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "Store", nio, posix, logging],
+            path: "Tests/Benchmarks/Pair"))
+}
 
 for target in package.targets where target.type != .system {
     var settings = target.swiftSettings ?? []

@@ -31,7 +31,8 @@ public protocol Adapter: AnyObject {
     /// Gives a delivery back if it has not been handed to the service yet.
     ///
     /// Called when the deadline has passed. The answer decides between "expired" and "uncertain"; after either the
-    /// ticket is void and a later settlement of it is ignored.
+    /// ticket is void and a later settlement of it is ignored. An adapter that knows more than the core about why it
+    /// took so long may settle the ticket itself before it returns.
     func withdraw(_ ticket: Ticket) -> Withdrawal
 
     /// Stops submitting until ``resume()``: the core is full. A well-behaved adapter stops reading its link.

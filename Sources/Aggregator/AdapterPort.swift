@@ -21,6 +21,8 @@ public final class AdapterPort: AdapterHost {
     let index: UInt16
     let authority: Authority
     var adapter: (any Adapter)?
+    /// The word for the kind of adapter.
+    var kind = ""
     var window = 0
     /// How many deliveries are with the adapter.
     var outstanding = 0

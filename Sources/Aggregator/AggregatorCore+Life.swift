@@ -30,7 +30,9 @@ extension AggregatorCore {
         guard let index = tickets.index(of: ticket) else { return }
         if tickets[index].whereabouts == .handedOver {
             let port = ports[Int(lanes[tickets[index].lane].port)]
-            if port.adapter?.withdraw(ticket) == .tooLate {
+            let answer = port.adapter?.withdraw(ticket)
+            guard tickets.index(of: ticket) != nil else { return }  // settled on the way, with a better word
+            if answer == .tooLate {
                 return finish(index, Outcome(.uncertain, "handed on, but nobody confirmed it in time"))
             }
         }

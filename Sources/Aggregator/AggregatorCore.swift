@@ -44,6 +44,9 @@ public final class AggregatorCore {
     /// Called with every outcome other than "delivered".
     public var onFailure: ((FailedEnvelope) -> Void)?
 
+    /// Called at the end of every turn with the book as it then stands.
+    public var onTurn: ((Ledger) -> Void)?
+
     /// Makes a core without adapters.
     public init(
         settings: CoreSettings, directory: DomainDirectory, scheduler: any Scheduler, repeatWindow: RepeatWindow,
@@ -68,16 +71,31 @@ public final class AggregatorCore {
     public func attach<A: Adapter>(
         named name: String, authority: Authority = .ownDomains, _ make: (AdapterPort) throws -> A
     ) rethrows -> A {
+        let port = makePort(name, authority)
+        let adapter = try make(port)
+        join(adapter, to: port)
+        return adapter
+    }
+
+    /// Joins an adapter instance whose kind is known only at run time.
+    public func attachAny(named name: String, _ make: (AdapterPort) throws -> any Adapter) rethrows {
+        let port = makePort(name, .ownDomains)
+        join(try make(port), to: port)
+    }
+
+    private func makePort(_ name: String, _ authority: Authority) -> AdapterPort {
         var logger = logger
         logger[metadataKey: "adapter"] = "\(name)"
-        let port = AdapterPort(
+        return AdapterPort(
             name: name, index: UInt16(ports.count), authority: authority, core: self, logger: logger)
-        let adapter = try make(port)
+    }
+
+    private func join(_ adapter: any Adapter, to port: AdapterPort) {
         port.adapter = adapter
-        port.window = A.descriptor.window
+        port.kind = type(of: adapter).descriptor.kind
+        port.window = type(of: adapter).descriptor.window
         ports.append(port)
-        if authority == .network { networkPort = port.index }
-        return adapter
+        if port.authority == .network { networkPort = port.index }
     }
 
     /// Starts all adapters.
@@ -127,6 +145,7 @@ public final class AggregatorCore {
                 hand(to: port)
             }
         }
+        onTurn?(ledger)
         finishDrainIfSettled()
     }
 

@@ -48,6 +48,8 @@ public struct CoreStatus: Sendable {
     public struct AdapterStatus: Sendable {
         /// Its name.
         public let name: String
+        /// The word for its kind.
+        public let kind: String
         /// Its link.
         public let link: LinkState
         /// Deliveries with it.
@@ -93,7 +95,7 @@ extension AggregatorCore {
             },
             adapters: ports.map {
                 CoreStatus.AdapterStatus(
-                    name: $0.name, link: $0.linkState, outstanding: $0.outstanding,
+                    name: $0.name, kind: $0.kind, link: $0.linkState, outstanding: $0.outstanding,
                     unsettledSubmissions: $0.unsettledSubmissions, isPaused: $0.isPaused)
             })
     }

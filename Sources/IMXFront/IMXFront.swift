@@ -1,1 +1,159 @@
 // SPDX-License-Identifier: Apache-2.0
+package import AdapterKit
+package import EnvelopeModel
+import IMXWire
+import NIOCore
+
+/// The way to other aggregators: IMX/1 over a transport.
+///
+/// To the core it is an adapter, with the authority of the network and no other privilege. It keeps one connection to
+/// each peer service while there is something to say, asks there for every pair of domains to be trusted before it
+/// sends for it, and takes from others only what they may say. What happens to the octets of a connection is decided
+/// by `IMXWire`; this class joins connections, links and the core.
+///
+/// Confined to one event loop.
+package final class IMXFront: Adapter, TransportDelegate {
+    package static let descriptor = AdapterDescriptor(
+        kind: "imx", capabilities: Set(AdapterKit.Capability.allCases), window: 1 << 20)
+
+    let host: any AdapterHost
+    let settings: FrontSettings
+    let transport: any Transport
+    let resolver: any PeerResolver
+    let isHosted: (Domain) -> Bool
+    var connections: [ConnectionHandle: FrontConnection] = [:]
+    var connectionsByAddress: [String: Int] = [:]
+    var links: [[PeerEndpoint]: PeerLink] = [:]
+    var routes: [PairKey: Route] = [:]
+    var recentRoute: (key: PairKey, route: Route)?
+    /// Where each delivery that waits in a pair's queue waits.
+    var waiting: [Ticket: PairQueue] = [:]
+    var acceptor: DialbackAcceptor
+    var claimant: DialbackClaimant
+    var generator = SystemRandomNumberGenerator()
+    /// What the present burst brought for the core.
+    var submissions: [Submission] = []
+    var dirty: [FrontConnection] = []
+    /// More than zero while a burst is being worked on, at the end of which everything is flushed at once.
+    var burstDepth = 0
+    var clockTimer: ScheduledWork?
+    var now: Instant
+    var isStopping = false
+    var stopCompletion: (() -> Void)?
+    private var tagSpace: UInt32 = 0
+
+    struct PairKey: Hashable {
+        let source: Domain
+        let target: Domain
+    }
+
+    /// How envelopes of a pair leave.
+    final class Route {
+        let pair: PairQueue
+        /// Nil while the domain is being looked up.
+        var link: PeerLink?
+
+        init(pair: PairQueue) {
+            self.pair = pair
+        }
+    }
+
+    /// Makes a front. `isHosted` tells which domains are served here.
+    package init(
+        host: any AdapterHost, settings: FrontSettings, transport: any Transport, resolver: any PeerResolver,
+        isHosted: @escaping (Domain) -> Bool
+    ) {
+        self.host = host
+        self.settings = settings
+        self.transport = transport
+        self.resolver = resolver
+        self.isHosted = isHosted
+        now = host.scheduler.now
+        acceptor = DialbackAcceptor()
+        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)))
+        transport.delegate = self
+    }
+
+    package func start() {
+        host.linkChanged(to: .up)
+    }
+
+    // MARK: Time
+
+    /// How often the connections are told the time.
+    private static let clockGrain = Interval.milliseconds(500)
+
+    /// Keeps telling the time for as long as there is a connection.
+    func watchClock() {
+        guard clockTimer == nil, !connections.isEmpty else { return }
+        clockTimer = host.scheduler.schedule(after: Self.clockGrain) { [weak self] in
+            guard let self else { return }
+            clockTimer = nil
+            burst {
+                for connection in Array(self.connections.values) {
+                    connection.machine.tick(now: self.now)
+                    self.work(on: connection)
+                }
+                self.expireDialbacks()
+            }
+            watchClock()
+        }
+    }
+
+    // MARK: Bursts
+
+    /// Runs `body`, then hands the core what it brought, then flushes every connection that has octets to write.
+    func burst(_ body: () -> Void) {
+        burstDepth += 1
+        if burstDepth == 1 { now = host.scheduler.now }
+        host.turn {
+            body()
+            handOverSubmissions()
+        }
+        burstDepth -= 1
+        if burstDepth == 0 { flush() }
+    }
+
+    private func handOverSubmissions() {
+        guard !submissions.isEmpty else { return }
+        let batch = submissions
+        submissions = []
+        submissions.reserveCapacity(batch.count)
+        host.submit(batch)
+    }
+
+    func markDirty(_ connection: FrontConnection) {
+        guard !connection.isDirty else { return }
+        connection.isDirty = true
+        dirty.append(connection)
+    }
+
+    func flush() {
+        guard burstDepth == 0, !dirty.isEmpty else { return }
+        let connections = dirty
+        dirty.removeAll(keepingCapacity: true)
+        for connection in connections {
+            connection.isDirty = false
+            if let octets = connection.machine.takeOutbound() { transport.write(octets, on: connection.handle) }
+            if connection.mustClose { transport.close(connection.handle) }
+        }
+    }
+
+    // MARK: Connections
+
+    func makeConnection(
+        _ role: ConnectionRole, _ handle: ConnectionHandle, address: String, link: PeerLink?
+    ) -> FrontConnection {
+        tagSpace = (tagSpace + 1) % 4095
+        var hello = HelloRecord(
+            serverID: settings.serverID, nonce: ConnectionNonce(random: &generator), dialled: link?.dialled.octets)
+        hello.software = settings.software.isEmpty ? nil : ByteBuffer(string: settings.software)
+        let connection = FrontConnection(
+            handle: handle, role: role, address: address, link: link,
+            machine: ConnectionMachine(
+                role, hello: hello, settings: settings.connection, tagSpace: tagSpace, now: now))
+        connections[handle] = connection
+        watchClock()
+        return connection
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+public import Configuration
+public import EnvelopeModel
+
+import struct NIOCore.ByteBuffer
+
+/// How a user of the stub behaves.
+public struct StubUser: Sendable, Hashable {
+    /// What the user answers; `{text}` stands for the text that came. Nil for no answer.
+    public var reply: String?
+    /// How long the user takes.
+    public var delay: Interval
+    /// How every message to the user ends; nil for a user who never lets a message end.
+    public var outcome: Outcome?
+
+    /// Makes a user; by default one who takes every message at once and says nothing.
+    public init(reply: String? = nil, delay: Interval = .zero, outcome: Outcome? = .delivered) {
+        self.reply = reply
+        self.delay = delay
+        self.outcome = outcome
+    }
+
+    static func fill(_ reply: String, with text: String) -> String {
+        guard let place = reply.firstRange(of: "{text}") else { return reply }
+        return reply[..<place.lowerBound] + text + reply[place.upperBound...]
+    }
+}
+
+/// The settings of one stub.
+public struct StubSettings: Sendable {
+    /// The users by local part. Each of them lives at every domain of the adapter.
+    public var users: [String: StubUser]
+
+    /// Makes settings.
+    public init(users: [String: StubUser] = [:]) {
+        self.users = users
+    }
+
+    /// Reads a section that was checked against ``schema``.
+    ///
+    /// - Throws: ``Configuration/ConfigurationError`` where a name cannot be a local part.
+    public init(_ section: Settings) throws {
+        users = [:]
+        for (name, row) in try section.table("users") {
+            guard Address.isLegalLocalPart(ByteBuffer(string: name)) else {
+                throw ConfigurationError([
+                    section.problem(
+                        at: "users",
+                        "\"\(name)\" cannot be a local part",
+                        remedy: "write the part before the @, of at most \(Address.localPartLimit) octets"
+                    )
+                ])
+            }
+            let outcome = try row.text("outcome")
+            users[name] = StubUser(
+                reply: row.has("reply") ? try row.text("reply") : nil,
+                delay: try row.duration("delay"),
+                outcome: outcome == "silent" ? nil : Outcome(UInt16(outcome).map(OutcomeCode.init) ?? .delivered)
+            )
+        }
+    }
+
+    /// The users at these domains.
+    func users(at domains: [Domain]) -> [Address: StubUser] {
+        var addresses: [Address: StubUser] = [:]
+        for domain in domains {
+            for (name, user) in users {
+                guard let address = Address(localPart: ByteBuffer(string: name), domain: domain) else { continue }
+                addresses[address] = user
+            }
+        }
+        return addresses
+    }
+
+    /// The adapter's keys in the configuration file.
+    public static let schema = SettingsSchema(
+        word: StubAdapter.descriptor.kind,
+        "Users in memory who answer, refuse or keep silent as they are told",
+        keys: [
+            SettingsKey(
+                "users",
+                .table(names: .text, values: .section(user), example: "alice: {}"),
+                .required,
+                "The users by local part; each of them lives at every domain of this adapter"
+            )
+        ]
+    )
+
+    private static let user: [SettingsKey] = [
+        SettingsKey(
+            "reply",
+            .text,
+            .optional,
+            example: "you said {text}",
+            "What the user answers; {text} stands for the text that came"
+        ),
+        SettingsKey(
+            "delay",
+            .duration(.zero ... .seconds(600)),
+            .defaultsTo("0s"),
+            "How long the user takes before a message ends"
+        ),
+        SettingsKey(
+            "outcome",
+            .choice(["delivered", "silent"] + OutcomeCode.known.map(\.description)),
+            .defaultsTo("delivered"),
+            "How messages to the user end: delivered, never (silent), or with this code"
+        ),
+    ]
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+public import AdapterKit
+import EnvelopeModel
+import Logging
+import NIOCore
+import XMLStream
+
+/// Stanzas on their way from the server.
+extension XMPPAdapter {
+    /// The most submissions held back while the core is full and our own deliveries still await their confirmation.
+    private static let heldLimit = 4_096
+    /// The most octets of answers that wait for a link.
+    private static let deferredLimit = 262_144
+    /// The most local users whose form is remembered.
+    private static let formLimit = 4_096
+
+    func linkReceived(_ stanza: XMLElement) {
+        switch stanza.name {
+        case Names.message: receivedMessage(stanza)
+        case Names.iq: receivedRequest(stanza)
+        case Names.presence: receivedPresence(stanza)
+        default: host.count(.malformed)
+        }
+    }
+
+    func linkReceivedOversize(_ stanza: XMLElement, _ limit: XMLLimit) {
+        host.count(.malformed)
+        let kinds: [XMLName: StanzaHeader.Kind] = [Names.message: .message, Names.iq: .iq, Names.presence: .presence]
+        guard let kind = kinds[stanza.name], let header = StanzaHeader(stanza, kind),
+            !stanza.attribute(Names.type, is: "error"), !stanza.attribute(Names.type, is: "result")
+        else { return }
+        answer(Outcome(.tooLarge, "too many \(limit.rawValue)"), header)
+    }
+
+    private func receivedMessage(_ stanza: XMLElement) {
+        switch MessageReader.read(stanza, context) {
+        case .envelope(var envelope, let form):
+            envelope.destination = senders.original(of: envelope.destination)
+            guard let header = StanzaHeader(stanza, .message) else { return host.count(.malformed) }
+            if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
+            remember(form, of: envelope.source)
+            incoming.append(Submission(token: submissions.insert(header), envelope: envelope))
+        case .refused(let outcome):
+            host.count(.malformed)
+            if let header = StanzaHeader(stanza, .message) { answer(outcome, header) }
+        case .dropped(.chatState): host.count(.chatState)
+        case .dropped(.report): host.count(.report)
+        case .dropped(.malformed): host.count(.malformed)
+        case .failure(let failure): received(failure)
+        }
+    }
+
+    /// Answers go back in the form that the local user used last.
+    private func remember(_ form: AddressForm, of user: Address) {
+        if form == defaultForm {
+            if !forms.isEmpty { forms[user] = nil }
+            return
+        }
+        if forms.count >= XMPPAdapter.formLimit, forms[user] == nil { forms.removeAll() }
+        var own = ByteBuffer()
+        own.writeImmutableBuffer(user.localPart)
+        if let address = Address(localPart: own, domain: user.domain) { forms[address] = form }
+    }
+
+    /// An error for something that we sent: the outcome of a delivery, or later word about it.
+    private func received(_ failure: StanzaFailure) {
+        var failure = failure
+        failure.source = senders.original(of: failure.source)
+        guard let fingerprint = writer.fingerprint(of: failure) else { return host.count(.strayError) }
+        switch ledger.take(fingerprint) {
+        case .pending(let ticket):
+            losses[ticket] = nil
+            host.settle(ticket, failure.outcome)
+        case .confirmed:
+            guard let about = StanzaID.messageID(failure.id), !isStopping else { return host.count(.strayError) }
+            let report = Envelope(
+                operation: .report(Envelope.Report(about: about, outcome: failure.outcome)),
+                source: failure.destination,
+                destination: failure.source,
+                messageID: host.makeMessageID(native: nil),
+                trace: host.makeTraceID()
+            )
+            incoming.append(Submission(token: 0, envelope: report))
+        case .none:
+            host.count(.strayError)
+        }
+    }
+
+    // MARK: Requests and presence
+
+    private func receivedRequest(_ stanza: XMLElement) {
+        if stanza.attribute(Names.type, is: "result") || stanza.attribute(Names.type, is: "error") {
+            if !takeAnswer(stanza) { host.count(.strayAnswer) }
+            return
+        }
+        guard let header = StanzaHeader(stanza, .iq) else { return host.count(.malformed) }
+        let isGet = stanza.attribute(Names.type, is: "get")
+        let isOurs = JID(header.to, names: addresses.names).map {
+            $0.domain == settings.component && $0.localPart == nil
+        }
+        let request = stanza.children.first { $0.name != Names.error }
+        if isOurs == true, isGet, request?.name == Names.ping {
+            reply { ReplyWriter.writeResult("", answering: header, to: &$0) }
+        } else if isOurs == true, isGet, let request, request.name == Names.discoInfo,
+            request.attribute(Names.node) == nil
+        {
+            reply { ReplyWriter.writeResult(XMPPAdapter.discoInfo, answering: header, to: &$0) }
+        } else {
+            // RFC 6120 §8.2.3: every request is answered.
+            host.count(.unknownRequest)
+            answer(Outcome(.notUnderstood, "this request is not known here"), header)
+        }
+    }
+
+    private static let discoInfo: StaticString = """
+        <query xmlns='http://jabber.org/protocol/disco#info'>\
+        <identity category='gateway' type='imx' name='IMX Aggregator'/>\
+        <feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:xmpp:ping'/>\
+        <feature var='jid\\20escaping'/></query>
+        """
+
+    /// Whether an answer came from the server that we ping, and to one of our pings.
+    private func takeAnswer(_ stanza: XMLElement) -> Bool {
+        let prefix = "imx-ping-"
+        guard let id = stanza.string(Names.id), id.hasPrefix(prefix),
+            let number = UInt64(id.dropFirst(prefix.utf8.count), radix: 16),
+            let from = stanza.attribute(Names.from).flatMap({ JID($0, names: addresses.names) }),
+            from.localPart == nil, from.resource == nil, host.serves(from.domain)
+        else { return false }
+        return barrierAnswered(number)
+    }
+
+    private func receivedPresence(_ stanza: XMLElement) {
+        host.count(.presence)
+        guard stanza.attribute(Names.type, is: "subscribe"), let header = StanzaHeader(stanza, .presence) else {
+            return
+        }
+        reply { ReplyWriter.writeUnsubscribed(answering: header, to: &$0) }
+    }
+
+    // MARK: Settlements and answers
+
+    /// Tells the senders of messages that failed.
+    public func settled(_ batch: [Settlement]) {
+        for settlement in batch {
+            guard let header = submissions.remove(settlement.token) else { continue }
+            if settlement.outcome.disposition != .delivered { answer(settlement.outcome, header) }
+        }
+        link?.flush()
+        finishIfIdle()
+    }
+
+    private func answer(_ outcome: Outcome, _ header: StanzaHeader) {
+        reply { ReplyWriter.writeError(outcome, answering: header, to: &$0) }
+    }
+
+    /// Writes an answer now, or keeps it for the next link.
+    private func reply(_ write: (inout ByteBuffer) -> Void) {
+        if let link, link.isUp {
+            write(&link.output)
+        } else if deferred.readableBytes < XMPPAdapter.deferredLimit {
+            write(&deferred)
+        } else {
+            host.logger.warning("an answer was dropped: the link is down and too many wait already")
+        }
+    }
+
+    // MARK: Back-pressure
+
+    /// Stops reading from the server, unless confirmations are due.
+    public func pause() {
+        isPaused = true
+        updateReading()
+    }
+
+    /// Hands over what was held back, and reads again.
+    public func resume() {
+        isPaused = false
+        submitIncoming()
+        updateReading()
+    }
+
+    /// Hands this burst to the core. While the core is full, it is held back, but not without end.
+    func submitIncoming() {
+        guard !incoming.isEmpty, !isPaused || incoming.count >= XMPPAdapter.heldLimit else { return }
+        let batch = incoming
+        incoming.removeAll(keepingCapacity: true)
+        host.submit(batch)
+    }
+
+    /// A full core stops our reading, but never while answers are due that make room in it: messages between two
+    /// domains of one link would wait for each other.
+    func updateReading() {
+        link?.setReading(!isPaused || ledger.count > 0)
+    }
+}

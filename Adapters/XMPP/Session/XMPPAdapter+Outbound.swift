@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+public import AdapterKit
+import EnvelopeModel
+import NIOCore
+
+/// Envelopes on their way to the server.
+extension XMPPAdapter {
+    /// The most octets gathered before they are flushed, so that a slow server is noticed within a batch.
+    private static let flushOctets = 65_536
+    /// How many pings may be unanswered; more would only cost the server.
+    private static let barrierLimit = 2
+
+    /// Writes the batch, or keeps what the link does not take now.
+    public func deliver(_ batch: [Delivery]) {
+        for delivery in batch {
+            if isStopping {
+                host.settle(delivery.ticket, Outcome(.unavailable, "the aggregator is stopping"))
+            } else if queue.isEmpty, canWrite {
+                write(delivery)
+            } else {
+                var kept = delivery.envelope
+                kept.detach()
+                queue.append(Delivery(ticket: delivery.ticket, envelope: kept))
+            }
+        }
+        finishBatch()
+    }
+
+    /// Takes back what has not been written.
+    public func withdraw(_ ticket: Ticket) -> Withdrawal {
+        guard let place = queue.firstIndex(where: { $0?.ticket == ticket }) else {
+            ledger.void(ticket)
+            losses[ticket] = nil
+            return .tooLate
+        }
+        queue[place] = nil
+        while let first = queue.first, first == nil { queue.removeFirst() }
+        return .withdrawn
+    }
+
+    /// Writes what waits, as far as the link takes it, and closes the batch.
+    func drain() {
+        while canWrite, let first = queue.popFirst() {
+            if let delivery = first { write(delivery) }
+        }
+        finishBatch()
+    }
+
+    private var canWrite: Bool {
+        guard let link, link.isWritable else { return false }
+        return ledger.count < settings.window
+    }
+
+    private func write(_ delivery: Delivery) {
+        guard let link else { return }
+        let envelope = delivery.envelope
+        if case .message = envelope.operation {
+            guard senders.admit(envelope.source) else {
+                let text = "somebody else's address differs in case only, which XMPP does not tell apart"
+                host.settle(delivery.ticket, Outcome(.addressInvalid, text))
+                return
+            }
+            let form = forms.isEmpty ? defaultForm : forms[envelope.destination] ?? defaultForm
+            switch writer.write(envelope, as: form, to: &link.output) {
+            case .refused(let outcome):
+                host.settle(delivery.ticket, outcome)
+            case .written(let fingerprint, let lost):
+                ledger.append(delivery.ticket, fingerprint: fingerprint)
+                host.note(envelope.trace, "written for the server, to be confirmed")
+                if !lost.isEmpty {
+                    host.note(envelope.trace, "lost " + lost.map(\.description).joined(separator: "; "))
+                    losses[delivery.ticket] = lost.map(\.description).joined(separator: "; ")
+                }
+                if link.output.readableBytes >= XMPPAdapter.flushOctets { link.flush() }
+            }
+        } else {
+            settleReport(delivery)
+        }
+    }
+
+    /// A report about a message that a local user sent becomes an error stanza where it says "failed".
+    private func settleReport(_ delivery: Delivery) {
+        guard let link, case .report(let report) = delivery.envelope.operation else {
+            host.settle(delivery.ticket, Outcome(.notUnderstood, "the operation is not carried to XMPP"))
+            return
+        }
+        let isWritten = writer.writeReport(
+            report,
+            source: delivery.envelope.source,
+            destination: delivery.envelope.destination,
+            as: forms[delivery.envelope.destination] ?? defaultForm,
+            to: &link.output
+        )
+        guard isWritten else {
+            host.settle(delivery.ticket, Outcome(.addressInvalid, "an address cannot be expressed in XMPP"))
+            return
+        }
+        // Nobody answers an error; the barrier alone confirms it.
+        ledger.append(delivery.ticket, fingerprint: 0)
+    }
+
+    /// Puts one ping behind what was written, and flushes once.
+    private func finishBatch() {
+        guard let link, link.isUp else { return }
+        if ledger.needsBarrier, ledger.barrierCount < XMPPAdapter.barrierLimit { writePing(on: link) }
+        link.flush()
+    }
+
+    /// Writes a ping to the server's own domain (XEP-0199 §4); its answer, of whatever kind, proves what was taken.
+    func writePing(on link: ComponentLink) {
+        if let target = pingTarget, !host.serves(target) { pingTarget = nil }
+        guard let server = pingTarget ?? host.domains.first else { return }
+        pingTarget = server
+        if pingedAt == nil { pingedAt = host.scheduler.now }
+        link.output.writeStaticString("<iq type='get' id='imx-ping-")
+        link.output.writeString(String(ledger.openBarrier(), radix: 16))
+        link.output.writeStaticString("' from='")
+        addresses.names.write(settings.component, to: &link.output)
+        link.output.writeStaticString("' to='")
+        addresses.names.write(server, to: &link.output)
+        link.output.writeStaticString("'><ping xmlns='urn:xmpp:ping'/></iq>")
+    }
+
+    /// Settles what a ping's answer confirmed.
+    func barrierAnswered(_ number: UInt64) -> Bool {
+        let host = self.host
+        var lost = losses
+        let isOurs = ledger.closeBarrier(number) { ticket in
+            if lost.isEmpty {
+                host.settle(ticket, .delivered)
+            } else if let text = lost.removeValue(forKey: ticket) {
+                host.settle(ticket, Outcome(.delivered, "not carried: \(text)"))
+            } else {
+                host.settle(ticket, .delivered)
+            }
+        }
+        losses = lost
+        if isOurs { pingedAt = ledger.barrierCount == 0 ? nil : host.scheduler.now }
+        return isOurs
+    }
+}

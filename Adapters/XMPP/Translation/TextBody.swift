@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
+import MessageFormats
+import XMLStream
+
+import struct NIOCore.ByteBuffer
+
+/// A text that becomes a `body` element.
+struct TextBody {
+    var octets: ByteBuffer
+    var language: String?
+
+    /// Why a body cannot be shown in XMPP.
+    struct Refusal: Error {
+        var code: OutcomeCode
+        var text: String
+    }
+
+    /// The texts in `body`, the default one first; what stands beside them is listed as lost.
+    static func all(in body: Body, _ losses: inout [Loss]) -> Result<[TextBody], Refusal> {
+        let parts: [BodyPart]
+        switch MIMEEntity.parts(of: body) {
+        case .success(let read): parts = read
+        case .failure(let error): return .failure(Refusal(code: error.outcomeCode, text: error.description))
+        }
+        guard !parts.isEmpty else {
+            return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
+        }
+        var found: [TextBody] = []
+        for part in parts {
+            guard let text = text(of: part) else {
+                losses.append(Loss("body", reason: "\(part.mediaType.prefix(80)) cannot be shown"))
+                continue
+            }
+            if found.contains(where: { $0.language == text.language }) {
+                losses.append(Loss("body", reason: "a further text in the same language"))
+            } else {
+                found.append(text)
+            }
+        }
+        // F.2: what is not text must not be put into a body; a stanza without one would be invisible.
+        guard let first = found.first else {
+            return .failure(Refusal(code: .notAcceptable, text: "content that is not text is not shown in XMPP"))
+        }
+        guard first.octets.readableBytes > 0 || found.count > 1 else {
+            return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
+        }
+        return .success(found)
+    }
+
+    private static func text(of part: BodyPart) -> TextBody? {
+        guard !part.isOpaque else { return nil }
+        if part.mediaType == BodyPart.plainText {
+            return TextBody(octets: withLineFeeds(part.octets), language: part.language)
+        }
+        guard let type = MediaType(part.mediaType), type.essence == "text/plain" else { return nil }
+        switch type.charset {
+        case "utf-8", "utf8", "us-ascii", "ascii":
+            return TextBody(octets: withLineFeeds(part.octets), language: part.language)
+        case "iso-8859-1", "latin1":
+            let text = String(String.UnicodeScalarView(part.octets.readableBytesView.map { Unicode.Scalar($0) }))
+            return TextBody(octets: withLineFeeds(ByteBuffer(string: text)), language: part.language)
+        default:
+            return nil
+        }
+    }
+
+    /// Lines end with CRLF in MIME (RFC 2046 §4.1.1) and with LF in XMPP.
+    private static func withLineFeeds(_ octets: ByteBuffer) -> ByteBuffer {
+        let view = octets.readableBytesView
+        guard view.contains(0x0D) else { return octets }
+        var result = ByteBuffer()
+        result.reserveCapacity(octets.readableBytes)
+        var previous: UInt8 = 0
+        for octet in view {
+            if previous == 0x0D, octet != 0x0A { result.writeInteger(UInt8(0x0D)) }
+            if octet != 0x0D { result.writeInteger(octet) }
+            previous = octet
+        }
+        if previous == 0x0D { result.writeInteger(UInt8(0x0D)) }
+        return result
+    }
+
+    func write(to buffer: inout ByteBuffer, _ losses: inout [Loss]) {
+        buffer.writeStaticString("<body")
+        DetailsWriter.writeLanguage(language, to: &buffer)
+        buffer.writeStaticString(">")
+        DetailsWriter.note(buffer.writeXMLText(octets), in: "body", &losses)
+        buffer.writeStaticString("</body>")
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import XMLStream
+
+/// The names on a component link that this adapter has a use for.
+enum Names {
+    static let stream = XMLName(rawValue: 1)
+    static let streamError = XMLName(rawValue: 2)
+    static let handshake = XMLName(rawValue: 3)
+    static let message = XMLName(rawValue: 4)
+    static let presence = XMLName(rawValue: 5)
+    static let iq = XMLName(rawValue: 6)
+    static let error = XMLName(rawValue: 7)
+    static let body = XMLName(rawValue: 8)
+    static let subject = XMLName(rawValue: 9)
+    static let thread = XMLName(rawValue: 10)
+    static let stanzaText = XMLName(rawValue: 11)
+    static let gone = XMLName(rawValue: 12)
+    static let redirect = XMLName(rawValue: 13)
+    static let outcome = XMLName(rawValue: 14)
+    static let ping = XMLName(rawValue: 15)
+    static let discoInfo = XMLName(rawValue: 16)
+    static let delay = XMLName(rawValue: 17)
+    static let nick = XMLName(rawValue: 18)
+    static let chatState = XMLName(rawValue: 19)
+    static let receiptRequest = XMLName(rawValue: 20)
+    static let receipt = XMLName(rawValue: 21)
+    static let replace = XMLName(rawValue: 22)
+    static let html = XMLName(rawValue: 23)
+    static let marker = XMLName(rawValue: 24)
+    static let markable = XMLName(rawValue: 25)
+    static let hint = XMLName(rawValue: 26)
+    static let originID = XMLName(rawValue: 27)
+    static let streamText = XMLName(rawValue: 28)
+
+    static let from = XMLName(rawValue: 40)
+    static let to = XMLName(rawValue: 41)
+    static let id = XMLName(rawValue: 42)
+    static let type = XMLName(rawValue: 43)
+    static let lang = XMLName(rawValue: 44)
+    static let parent = XMLName(rawValue: 45)
+    static let stamp = XMLName(rawValue: 46)
+    static let code = XMLName(rawValue: 47)
+    static let node = XMLName(rawValue: 48)
+
+    static let component = "jabber:component:accept"
+    static let streams = "http://etherx.jabber.org/streams"
+    static let stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
+    static let streamErrors = "urn:ietf:params:xml:ns:xmpp-streams"
+    static let outcomes = "urn:imx:outcome:0"
+
+    static let vocabulary = XMLVocabulary(core + extensions + attributes)
+
+    /// The stanzas and their parts; servers forget to rewrite the namespace of a child now and then.
+    private static var core: [XMLVocabulary.Entry] {
+        let names: [(XMLName, String)] = [
+            (message, "message"), (presence, "presence"), (iq, "iq"), (error, "error"), (body, "body"),
+            (subject, "subject"), (thread, "thread"),
+        ]
+        let stanzas = [component, "jabber:client"].flatMap { namespace in
+            names.map { XMLVocabulary.Entry($0.0, namespace, $0.1) }
+        }
+        return stanzas + [
+            .init(handshake, component, "handshake"), .init(stream, streams, "stream"),
+            .init(streamError, streams, "error"), .init(streamText, streamErrors, "text"),
+            .init(stanzaText, Names.stanzas, "text"), .init(gone, Names.stanzas, "gone"),
+            .init(redirect, Names.stanzas, "redirect"), .init(outcome, outcomes, "outcome"),
+        ]
+    }
+
+    private static var extensions: [XMLVocabulary.Entry] {
+        let chatStates = ["active", "composing", "paused", "inactive", "gone"].map {
+            XMLVocabulary.Entry(chatState, "http://jabber.org/protocol/chatstates", $0)
+        }
+        let markers = ["received", "displayed", "acknowledged"].map {
+            XMLVocabulary.Entry(marker, "urn:xmpp:chat-markers:0", $0)
+        }
+        let hints = ["no-permanent-store", "no-store", "no-copy", "store"].map {
+            XMLVocabulary.Entry(hint, "urn:xmpp:hints", $0)
+        }
+        return chatStates + markers + hints + [
+            .init(ping, "urn:xmpp:ping", "ping"),
+            .init(discoInfo, "http://jabber.org/protocol/disco#info", "query"),
+            .init(delay, "urn:xmpp:delay", "delay"), .init(nick, "http://jabber.org/protocol/nick", "nick"),
+            .init(receiptRequest, "urn:xmpp:receipts", "request"), .init(receipt, "urn:xmpp:receipts", "received"),
+            .init(replace, "urn:xmpp:message-correct:0", "replace"),
+            .init(html, "http://jabber.org/protocol/xhtml-im", "html"),
+            .init(markable, "urn:xmpp:chat-markers:0", "markable"), .init(originID, "urn:xmpp:sid:0", "origin-id"),
+        ]
+    }
+
+    private static var attributes: [XMLVocabulary.Entry] {
+        [
+            .init(from, "", "from"), .init(to, "", "to"), .init(id, "", "id"), .init(type, "", "type"),
+            .init(lang, "http://www.w3.org/XML/1998/namespace", "lang"), .init(parent, "", "parent"),
+            .init(stamp, "", "stamp"), .init(code, "", "code"), .init(node, "", "node"),
+        ]
+    }
+}

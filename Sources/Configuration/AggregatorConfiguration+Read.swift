@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
+
+extension AggregatorConfiguration {
+    /// Reads and checks the configuration file at `path`, including the secrets that it names.
+    ///
+    /// - Parameter adapters: What the adapters that are compiled in understand.
+    /// - Throws: ``ConfigurationError`` with everything that is wrong.
+    package static func load(path: String, adapters: [SettingsSchema]) throws -> AggregatorConfiguration {
+        let (file, source) = try open(path)
+        return try read(file.text, file: path, adapters: adapters, secrets: source)
+    }
+
+    /// Reads and checks a configuration in `text`. Secrets may stand in it; `environment` gives those of the
+    /// environment.
+    package static func parse(
+        _ text: String,
+        file: String = "configuration",
+        adapters: [SettingsSchema],
+        environment: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) throws -> AggregatorConfiguration {
+        let secrets = SecretSource(directory: "", fileIsWorldReadable: false, environment: environment)
+        return try read(text, file: file, adapters: adapters, secrets: secrets)
+    }
+
+    /// What a command needs to talk to the aggregator of the file at `path`: its name and its control socket.
+    ///
+    /// Nothing else in the file matters here; a secret that only the aggregator may read is not looked for.
+    package static func controlPlace(path: String) throws -> (name: String, socket: String) {
+        let (file, source) = try open(path)
+        let wanted = AggregatorKeys.all.filter { ["name", "state-directory", "control-socket"].contains($0.name) }
+        let others = Set(AggregatorKeys.all.map(\.name)).subtracting(wanted.map(\.name))
+        let (settings, problems) = Settings.check(
+            file.text,
+            file: path,
+            keys: wanted,
+            schemas: [],
+            secrets: source,
+            ignoring: others
+        )
+        guard problems.isEmpty, let settings else { throw ConfigurationError(problems) }
+        return (try settings.text("name"), try socket(settings))
+    }
+
+    private static func open(_ path: String) throws -> (ReadFile, SecretSource) {
+        switch readFile(path, limit: 16 << 20) {
+        case .failure(let failure):
+            throw ConfigurationError([
+                ConfigurationProblem(
+                    SettingsPosition(file: path, line: 0, column: 0),
+                    "cannot read the file: \(failure.reason)",
+                    remedy: "imx config keys prints an example to start from"
+                )
+            ])
+        case .success(let file):
+            let slash = path.lastIndex(of: "/")
+            let source = SecretSource(
+                directory: slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "",
+                fileIsWorldReadable: file.isWorldReadable,
+                environment: SecretSource.processEnvironment
+            )
+            return (file, source)
+        }
+    }
+
+    private static func socket(_ settings: Settings) throws -> String {
+        guard settings.has("control-socket") else { return try settings.text("state-directory") + "/control.sock" }
+        return try settings.text("control-socket")
+    }
+
+    static func read(
+        _ text: String,
+        file: String,
+        adapters: [SettingsSchema],
+        secrets: SecretSource
+    ) throws -> AggregatorConfiguration {
+        let (settings, problems) = Settings.check(
+            text,
+            file: file,
+            keys: AggregatorKeys.all,
+            schemas: adapters,
+            secrets: secrets
+        )
+        let references = settings.map(referenceProblems) ?? []
+        guard problems.isEmpty, references.isEmpty, let settings else {
+            throw ConfigurationError(problems + references)
+        }
+        return try AggregatorConfiguration(settings, file: file)
+    }
+
+    /// Names of adapters and classes that lead nowhere, and domains that are said to be both here and elsewhere.
+    private static func referenceProblems(_ settings: Settings) -> [ConfigurationProblem] {
+        var problems: [ConfigurationProblem] = []
+        let domains = (try? settings.table("domains")) ?? []
+        for (key, table) in [("adapter", "adapters"), ("class", "classes")] {
+            // A table that could not be read has been reported; what it defines is not known.
+            guard let known = settings.names(table) else { continue }
+            for (name, domain) in domains {
+                guard let reference = try? domain.text(key), !known.contains(reference) else { continue }
+                let hint = nearest(to: reference, among: known).map { "did you mean \"\($0)\"?" }
+                let choice = known.isEmpty ? "define it under \"\(table)\"" : "one of: \(known.joined(separator: ", "))"
+                problems.append(
+                    domain.problem(
+                        at: key,
+                        "\"domains.\(name).\(key)\": there is no \"\(reference)\" under \"\(table)\"",
+                        remedy: hint ?? choice
+                    )
+                )
+            }
+        }
+        // A message that a class allows and no record holds could never leave.
+        let envelope = 16 << 10
+        if let limits = try? settings.section("limits"), let record = try? limits.integer("record-size") {
+            for (name, row) in (try? settings.table("classes")) ?? [] {
+                guard let most = try? row.integer("max-message"), most > record - envelope else { continue }
+                problems.append(
+                    row.problem(
+                        at: "max-message",
+                        "\"classes.\(name).max-message\" does not fit into a record",
+                        remedy:
+                            "set it to at most limits.record-size less 16KiB, which is \(sizeText(record - envelope)); "
+                            + "or make record-size larger"
+                    )
+                )
+            }
+        }
+        // The kernel's bound for the name of a socket; a path that is too long would fail only at the start.
+        if let socket = try? socket(settings), socket.utf8.count > 107 {
+            let key = settings.has("control-socket") ? "control-socket" : "state-directory"
+            problems.append(
+                settings.problem(
+                    at: key,
+                    "the control socket's path is longer than 107 octets: \(socket)",
+                    remedy: "set a shorter one, for example: control-socket: /run/imx/control.sock"
+                )
+            )
+        }
+        let hosted = Set(domains.map(\.name))
+        for (name, peer) in (try? settings.table("peers")) ?? [] where hosted.contains(name) {
+            problems.append(
+                peer.problem(
+                    at: "value",
+                    "\"\(name)\" is both hosted here and a peer's",
+                    remedy: "remove it from peers or from domains"
+                )
+            )
+        }
+        return problems
+    }
+
+    private init(_ settings: Settings, file: String) throws {
+        self.file = file
+        name = try settings.text("name")
+        listen = try settings.endpoints("listen")
+        stateDirectory = try settings.text("state-directory")
+        controlSocket = try AggregatorConfiguration.socket(settings)
+        stopWithin = try settings.duration("stop-within")
+        let log = try settings.section("log")
+        logLevel = try log.text("level")
+        logsJSON = try log.text("format") == "json"
+        limits = try Limits(settings.section("limits"))
+        timeouts = try Timeouts(settings.section("timeouts"))
+        var peers: [Domain: [Endpoint]] = [:]
+        for (name, entry) in try settings.table("peers") {
+            if let domain = Domain(name) { peers[domain] = try entry.endpoints("value") }
+        }
+        self.peers = peers
+        var classes: [String: DomainClass] = [:]
+        for (name, entry) in try settings.table("classes") {
+            classes[name] = DomainClass(
+                name: name,
+                maxMessage: try entry.integer("max-message"),
+                deadline: try entry.duration("deadline"),
+                laneMessages: try entry.integer("lane-messages"),
+                laneOctets: try entry.integer("lane-octets")
+            )
+        }
+        self.classes = classes
+        adapters = try settings.table("adapters").map { row in
+            AdapterSection(name: row.name, kind: try row.settings.text("kind"), settings: row.settings)
+        }
+        domains = try settings.table("domains").compactMap { row in
+            guard let domain = Domain(row.name) else { return nil }
+            return HostedDomain(
+                domain: domain,
+                className: try row.settings.text("class"),
+                adapter: try row.settings.text("adapter")
+            )
+        }
+    }
+}
+
+extension AggregatorConfiguration.Limits {
+    fileprivate init(_ settings: Settings) throws {
+        lanes = try settings.integer("lanes")
+        submissions = try settings.integer("submissions")
+        inFlight = try settings.integer("in-flight")
+        recordSize = try settings.integer("record-size")
+        connections = try settings.integer("connections")
+        connectionsFromAddress = try settings.integer("connections-from-address")
+        rememberedMessages = try settings.integer("remembered-messages")
+        keptOutcomes = try settings.integer("kept-outcomes")
+    }
+}
+
+extension AggregatorConfiguration.Timeouts {
+    fileprivate init(_ settings: Settings) throws {
+        connect = try settings.duration("connect")
+        handshake = try settings.duration("handshake")
+        idle = try settings.duration("idle")
+        ping = try settings.duration("ping")
+        pingAnswer = try settings.duration("ping-answer")
+        reconnect = try settings.duration("reconnect")
+        reconnectMost = try settings.duration("reconnect-most")
+        repeatWindow = try settings.duration("repeat-window")
+    }
+}

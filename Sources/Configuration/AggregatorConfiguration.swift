@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+package import EnvelopeModel
+
+/// The aggregator's configuration, checked as a whole.
+package struct AggregatorConfiguration: Sendable {
+    /// The file it was read from.
+    package let file: String
+    /// What this aggregator is called.
+    package let name: String
+    /// Where peers reach it.
+    package let listen: [Endpoint]
+    /// The directory of the database.
+    package let stateDirectory: String
+    /// The Unix socket of the control protocol.
+    package let controlSocket: String
+    /// How long work in flight may take after SIGTERM.
+    package let stopWithin: Interval
+    /// The least severity that is logged, a level of swift-log by name.
+    package let logLevel: String
+    /// Whether log lines are JSON.
+    package let logsJSON: Bool
+    /// Bounds on what the process holds.
+    package let limits: Limits
+    /// How long the process waits.
+    package let timeouts: Timeouts
+    /// Where the aggregators of foreign domains are.
+    package let peers: [Domain: [Endpoint]]
+    /// The classes by name.
+    package let classes: [String: DomainClass]
+    /// The adapter instances in the order of the file.
+    package let adapters: [AdapterSection]
+    /// The hosted domains in the order of the file.
+    package let domains: [HostedDomain]
+
+    /// Bounds on what the process holds.
+    package struct Limits: Sendable, Hashable {
+        /// Lanes at a time.
+        package let lanes: Int
+        /// Messages of one adapter without an outcome.
+        package let submissions: Int
+        /// Unanswered requests on one connection.
+        package let inFlight: Int
+        /// Octets of the largest record from a verified peer.
+        package let recordSize: Int
+        /// Connections to and from peers.
+        package let connections: Int
+        /// Connections from one network address.
+        package let connectionsFromAddress: Int
+        /// Message identifiers that are remembered.
+        package let rememberedMessages: Int
+        /// Outcomes that the database keeps.
+        package let keptOutcomes: Int
+    }
+
+    /// How long the process waits.
+    package struct Timeouts: Sendable, Hashable {
+        /// For one try to open a connection.
+        package let connect: Interval
+        /// For the greetings.
+        package let handshake: Interval
+        /// Until a connection without traffic is closed.
+        package let idle: Interval
+        /// Until a silent peer is asked whether it is there.
+        package let ping: Interval
+        /// For the answer to that.
+        package let pingAnswer: Interval
+        /// Before the first new try to reach a peer.
+        package let reconnect: Interval
+        /// The longest pause between tries.
+        package let reconnectMost: Interval
+        /// How long a message identifier is remembered.
+        package let repeatWindow: Interval
+    }
+
+    /// Settings that domains share.
+    package struct DomainClass: Sendable, Hashable {
+        /// Its name.
+        package let name: String
+        /// Octets of the largest message content.
+        package let maxMessage: Int
+        /// How long a message may wait.
+        package let deadline: Interval
+        /// Messages without an outcome in one lane.
+        package let laneMessages: Int
+        /// Octets of those messages.
+        package let laneOctets: Int
+    }
+
+    /// One adapter instance.
+    package struct AdapterSection: Sendable {
+        /// The instance's name.
+        package let name: String
+        /// The adapter's one word.
+        package let kind: String
+        /// The adapter's own settings, checked against its keys.
+        package let settings: Settings
+    }
+
+    /// One hosted domain.
+    package struct HostedDomain: Sendable, Hashable {
+        /// The domain.
+        package let domain: Domain
+        /// The name of its class.
+        package let className: String
+        /// The name of its adapter instance.
+        package let adapter: String
+    }
+}

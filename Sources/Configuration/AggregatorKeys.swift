@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
+
+/// Every key of the aggregator's own configuration, in the order of the example file.
+package enum AggregatorKeys {
+    /// The keys at the top of the file.
+    package static let all: [SettingsKey] = [
+        SettingsKey(
+            "name",
+            .word,
+            .required,
+            example: "north",
+            "What this aggregator is called in logs and on the status page"
+        ),
+        SettingsKey(
+            "listen",
+            .list(.listener, count: 0...16),
+            .defaultsTo("[ \"127.0.0.1:5290\" ]"),
+            "Where peers reach this aggregator over IMX; an empty list only dials out"
+        ),
+        SettingsKey(
+            "state-directory",
+            .path,
+            .defaultsTo("/var/lib/imx"),
+            "Directory of the database; made if absent, readable by this program's user alone"
+        ),
+        SettingsKey(
+            "control-socket",
+            .path,
+            .optional,
+            example: "/run/imx/control.sock",
+            "Unix socket for imx send and imx status; without it, control.sock in the state directory"
+        ),
+        SettingsKey(
+            "stop-within",
+            .duration(.seconds(1) ... .seconds(600)),
+            .defaultsTo("10s"),
+            "How long work in flight may take to finish after SIGTERM"
+        ),
+        SettingsKey(section: "log", log, "What is logged, and how"),
+        SettingsKey(section: "limits", limits, "Bounds on what this process holds"),
+        SettingsKey(section: "timeouts", timeouts, "How long this process waits"),
+        SettingsKey(
+            "peers",
+            .table(
+                names: .domain,
+                values: .list(.endpoint, count: 1...16),
+                example: "b.example: [ \"127.0.0.1:5291\" ]"
+            ),
+            .defaultsTo("{}"),
+            "Where the aggregators of foreign domains are; each endpoint of a domain is tried in turn"
+        ),
+        SettingsKey(
+            "classes",
+            .table(names: .word, values: .section(domainClass), example: "default: {}"),
+            .defaultsTo("{ default: {} }"),
+            "Settings that domains share; each domain names its class"
+        ),
+        SettingsKey(
+            "adapters",
+            .table(names: .word, values: .variant, example: "demo: { kind: stub }"),
+            .required,
+            "The links to messaging services, each under a name of your choice"
+        ),
+        SettingsKey(
+            "domains",
+            .table(names: .domain, values: .section(domain), example: "a.example: { adapter: demo }"),
+            .required,
+            "The domains that are hosted here, each with the adapter that reaches its users"
+        ),
+    ]
+
+    static let log: [SettingsKey] = [
+        SettingsKey(
+            "level",
+            .choice(["trace", "debug", "info", "notice", "warning", "error"]),
+            .defaultsTo("info"),
+            "The least severity that is logged; debug shows every step of every message"
+        ),
+        SettingsKey("format", .choice(["text", "json"]), .defaultsTo("text"), "One line of text or of JSON per event"),
+    ]
+
+    static let limits: [SettingsKey] = [
+        SettingsKey(
+            "lanes",
+            .integer(1...1_000_000),
+            .defaultsTo("100000"),
+            "Lanes, which are pairs of source and destination domain, at a time; idle ones give way to new ones"
+        ),
+        SettingsKey(
+            "submissions",
+            .integer(16...1_000_000),
+            .defaultsTo("8192"),
+            "Messages of one adapter without an outcome before the adapter must stop reading"
+        ),
+        SettingsKey(
+            "in-flight",
+            .integer(1...65_536),
+            .defaultsTo("1024"),
+            "Requests that a peer may leave unanswered on one connection"
+        ),
+        SettingsKey(
+            "record-size",
+            .size((16 << 10)...(16 << 20)),
+            .defaultsTo("256KiB"),
+            "The largest IMX record that is taken from a verified peer; it must hold a message of any class"
+        ),
+        SettingsKey(
+            "connections",
+            .integer(1...1_000_000),
+            .defaultsTo("4096"),
+            "Connections to and from peers that are open at a time"
+        ),
+        SettingsKey(
+            "connections-from-address",
+            .integer(1...100_000),
+            .defaultsTo("64"),
+            "Connections that one network address may hold open to here"
+        ),
+        SettingsKey(
+            "remembered-messages",
+            .integer(1024...100_000_000),
+            .defaultsTo("1000000"),
+            "Message identifiers that are remembered so that a repeat is not delivered again; 16 octets each"
+        ),
+        SettingsKey(
+            "kept-outcomes",
+            .integer(0...10_000_000),
+            .defaultsTo("10000"),
+            "Messages that were not delivered whose outcomes the database keeps"
+        ),
+    ]
+
+    static let timeouts: [SettingsKey] = [
+        SettingsKey(
+            "connect",
+            .duration(.milliseconds(100) ... .seconds(60)),
+            .defaultsTo("5s"),
+            "For one try to open a connection to a peer"
+        ),
+        SettingsKey(
+            "handshake",
+            .duration(.seconds(1) ... .seconds(120)),
+            .defaultsTo("10s"),
+            "From the opening of a connection to the exchange of greetings"
+        ),
+        SettingsKey(
+            "idle",
+            .duration(.seconds(10) ... .seconds(86_400)),
+            .defaultsTo("5m"),
+            "After which a connection without traffic is closed"
+        ),
+        SettingsKey(
+            "ping",
+            .duration(.seconds(1) ... .seconds(3600)),
+            .defaultsTo("30s"),
+            "After which a silent peer is asked whether it is still there"
+        ),
+        SettingsKey(
+            "ping-answer",
+            .duration(.seconds(1) ... .seconds(600)),
+            .defaultsTo("20s"),
+            "For the answer to that question; without it the connection counts as lost"
+        ),
+        SettingsKey(
+            "reconnect",
+            .duration(.milliseconds(10) ... .seconds(60)),
+            .defaultsTo("500ms"),
+            "Before the first new try to reach a peer; each further pause is longer"
+        ),
+        SettingsKey(
+            "reconnect-most",
+            .duration(.seconds(1) ... .seconds(3600)),
+            .defaultsTo("60s"),
+            "The longest pause between tries to reach a peer"
+        ),
+        SettingsKey(
+            "repeat-window",
+            .duration(.seconds(600) ... .seconds(86_400)),
+            .defaultsTo("10m"),
+            "How long a message identifier is remembered"
+        ),
+    ]
+
+    static let domainClass: [SettingsKey] = [
+        SettingsKey(
+            "max-message",
+            .size(1024...(16 << 20)),
+            .defaultsTo("64KiB"),
+            "The largest message content that users of the domain may send or get"
+        ),
+        SettingsKey(
+            "deadline",
+            .duration(.seconds(1) ... .seconds(600)),
+            .defaultsTo("30s"),
+            "How long a message may wait before its sender is told that it expired"
+        ),
+        SettingsKey(
+            "lane-messages",
+            .integer(1...1_000_000),
+            .defaultsTo("1024"),
+            "Messages without an outcome in one lane before it answers try later"
+        ),
+        SettingsKey(
+            "lane-octets",
+            .size((64 << 10)...(1 << 30)),
+            .defaultsTo("4MiB"),
+            "Octets of the messages without an outcome in one lane before it answers try later"
+        ),
+    ]
+
+    static let domain: [SettingsKey] = [
+        SettingsKey(
+            "adapter",
+            .reference(to: "adapters"),
+            .required,
+            example: "demo",
+            "The name of the adapter that reaches the domain's users"
+        ),
+        SettingsKey(
+            "class",
+            .reference(to: "classes"),
+            .defaultsTo("default"),
+            "The name of the class whose settings the domain follows"
+        ),
+    ]
+}

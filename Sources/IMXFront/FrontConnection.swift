@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import IMXWire
+import struct NIOCore.ByteBuffer
+
+/// One connection of the front: its machine, what we asked on it, and whom the peer may speak for on it.
+final class FrontConnection {
+    /// A request of ours that the peer has not answered.
+    enum Request {
+        case delivery(Delivery, PairQueue)
+        case claim(PairQueue)
+        case verification(DialbackAcceptor.PendingID)
+    }
+
+    let handle: ConnectionHandle
+    let role: ConnectionRole
+    /// The peer's numeric address, where it connected to us.
+    let address: String
+    /// The link that the connection serves, where we dialled.
+    let link: PeerLink?
+    var machine: ConnectionMachine
+    /// The process at the other end, once it has greeted.
+    var peer: ServerID?
+    var isWritable = true
+    /// Whether octets wait to be flushed.
+    var isDirty = false
+    /// Whether octets of the present read burst have come on it.
+    var isInBurst = false
+    /// Whether the transport is to be closed once everything is written.
+    var mustClose = false
+    /// Why the connection's machine ended it.
+    var endReason: String?
+    /// Whether the connection is on its way out: nothing new is sent on it.
+    var isLeaving = false
+    /// The pairs of domains that records on this connection may speak for, each with the wire's spelling.
+    var trusted: [TrustedPair] = []
+    /// The place in ``trusted`` that the last record was found at.
+    var recentPair = 0
+    /// How often something came that was not allowed yet, for one log line instead of many.
+    var violations = 0
+    private var requests: [Request?] = []
+    private var freeRequests: [Int] = []
+
+    /// A pair of domains that the peer may send for.
+    struct TrustedPair {
+        let source: Domain
+        let target: Domain
+        let sourceOctets: ByteBuffer
+        let targetOctets: ByteBuffer
+        var until: Instant
+    }
+
+    init(
+        handle: ConnectionHandle, role: ConnectionRole, address: String, link: PeerLink?, machine: ConnectionMachine
+    ) {
+        self.handle = handle
+        self.role = role
+        self.address = address
+        self.link = link
+        self.machine = machine
+    }
+
+    /// Remembers a request and returns the cookie to send it with.
+    func remember(_ request: Request) -> UInt64 {
+        if let place = freeRequests.popLast() {
+            requests[place] = request
+            return UInt64(place)
+        }
+        requests.append(request)
+        return UInt64(requests.count - 1)
+    }
+
+    /// Takes the request with `cookie` back, because it is answered or was not sent after all.
+    func take(_ cookie: UInt64) -> Request? {
+        let place = Int(truncatingIfNeeded: cookie)
+        guard requests.indices.contains(place), let request = requests[place] else { return nil }
+        requests[place] = nil
+        freeRequests.append(place)
+        return request
+    }
+
+    /// The trusted pair that a record from `source` to `target` belongs to; nil where there is none at `now`.
+    func trustedPair(_ source: ByteBuffer, _ target: ByteBuffer, now: Instant) -> TrustedPair? {
+        if recentPair < trusted.count, matches(trusted[recentPair], source, target, now) { return trusted[recentPair] }
+        for place in trusted.indices where matches(trusted[place], source, target, now) {
+            recentPair = place
+            return trusted[place]
+        }
+        return nil
+    }
+
+    private func matches(_ pair: TrustedPair, _ source: ByteBuffer, _ target: ByteBuffer, _ now: Instant) -> Bool {
+        pair.until > now && pair.sourceOctets == source && pair.targetOctets == target
+    }
+
+    /// Notes that the peer may speak for `source` to `target` until `until`.
+    func trust(_ source: Domain, _ target: Domain, until: Instant) {
+        let pair = TrustedPair(
+            source: source, target: target, sourceOctets: source.octets, targetOctets: target.octets, until: until)
+        if let place = trusted.firstIndex(where: { $0.source == source && $0.target == target }) {
+            trusted[place] = pair
+        } else {
+            trusted.append(pair)
+        }
+    }
+}

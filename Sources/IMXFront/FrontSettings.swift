@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package import EnvelopeModel
+package import IMXWire
+
+/// The settings of the front.
+package struct FrontSettings: Sendable {
+    /// This process.
+    package var serverID: ServerID
+    /// What the greeting names as our software; empty for nothing.
+    package var software: String
+    /// The bounds of every connection.
+    package var connection = ConnectionSettings()
+    /// The pauses between tries to reach a peer.
+    package var backOff = BackOff()
+    /// How long a try to connect may take.
+    package var connectTimeout = Interval.seconds(5)
+    /// How often a claim that the peer could not verify is made again before what waits is told so.
+    package var claimRetries = 3
+    /// The most connections that one address may hold open to here.
+    package var connectionsPerAddress = 64
+
+    /// Makes settings.
+    package init(serverID: ServerID, software: String = "imx-aggregator") {
+        self.serverID = serverID
+        self.software = software
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import Logging
+import IMXWire
+import struct NIOCore.ByteBuffer
+
+/// What a connection's machine has to say.
+extension IMXFront {
+    func handle(_ event: Inbound, on connection: FrontConnection) {
+        switch event {
+        case .message(let tag, _, let record): take(record, tag: tag, on: connection)
+        case .answer(let cookie, let answer): take(answer, to: cookie, on: connection)
+        case .report(let tag, _, let record): take(record, tag: tag, on: connection)
+        case .dialled(let hello): decide(hello, on: connection)
+        case .established(let hello): established(hello, on: connection)
+        case .claim(let tag, let record): take(record, tag: tag, on: connection)
+        case .verify(let tag, let record): take(record, tag: tag, on: connection)
+        case .proof(let record): take(record, on: connection)
+        case .unreadableAnswer(let cookie, let error): unreadable(cookie, error, on: connection)
+        case .subscribe(let tag, _, _): later(.subscribe, tag, on: connection)
+        case .notify(let tag, _, _): later(.notify, tag, on: connection)
+        case .get(let tag, _): later(.get, tag, on: connection)
+        case .pushAttributes: host.count(.unknownRequest)
+        case .redirect: host.count(.unknownRequest)  // honoured once connections can be drained towards another host
+        case .refused(let type, _, let error): refused(type, error, on: connection)
+        case .closing: connection.isLeaving = true
+        case .closed(let end): over(end, on: connection)
+        }
+    }
+
+    // MARK: Greeting
+
+    /// IMX-1 §4: whoever dials a domain that is not hosted here is turned away.
+    private func decide(_ hello: HelloRecord, on connection: FrontConnection) {
+        guard let dialled = hello.dialled.flatMap({ Domain(canonical: $0) }), isHosted(dialled) else {
+            return connection.machine.refuse(.notServedHere, "not served here", now: now)
+        }
+        connection.peer = hello.serverID
+        connection.machine.accept(now: now)
+    }
+
+    private func established(_ hello: HelloRecord, on connection: FrontConnection) {
+        connection.peer = hello.serverID
+        if let link = connection.link { linkIsUp(link, connection) }
+    }
+
+    private func over(_ end: ConnectionEnd, on connection: FrontConnection) {
+        switch end {
+        case .orderly: connection.endReason = "closed in order"
+        case .failed(let error): connection.endReason = "\(error.code) \(error.text)"
+        case .closedByPeer(let code): connection.endReason = "the peer closed with \(code)"
+        case .lost: connection.endReason = nil
+        }
+        if case .failed(let error) = end {
+            host.logger.notice(
+                "connection closed for an error",
+                metadata: [
+                    "peer": "\(connection.link?.endpoint.description ?? connection.address)", "code": "\(error.code)",
+                    "reason": "\(error.text)",
+                ])
+        }
+        markDirty(connection)
+        connection.mustClose = true
+    }
+
+    // MARK: Data
+
+    private func take(_ record: MessageRecord, tag: UInt32, on connection: FrontConnection) {
+        guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
+            return deny(record.from, record.to, .message, tag, on: connection)
+        }
+        let trace = record.trace ?? host.makeTraceID()
+        host.note(trace, "received from \(connection.link?.endpoint.description ?? connection.address)")
+        submissions.append(
+            Submission(
+                token: Self.token(connection.handle, tag: tag, isReport: false),
+                envelope: MessageTranslation.envelope(
+                    of: record, source: pair.source, target: pair.target, trace: trace, now: now)))
+    }
+
+    private func take(_ record: ReportRecord, tag: UInt32, on connection: FrontConnection) {
+        guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
+            return deny(record.from, record.to, .report, tag, on: connection)
+        }
+        submissions.append(
+            Submission(
+                token: Self.token(connection.handle, tag: tag, isReport: true),
+                envelope: MessageTranslation.envelope(
+                    of: record, source: pair.source, target: pair.target,
+                    trace: record.trace ?? host.makeTraceID(), now: now)))
+    }
+
+    /// IMX 6.3(2), 6.2.2.1(3): a record for a pair that is not authenticated on this connection.
+    private func deny(
+        _ from: AddressField, _ to: AddressField, _ type: RecordType, _ tag: UInt32, on connection: FrontConnection
+    ) {
+        host.count(.unauthenticated)
+        connection.violations += 1
+        let isServed = Domain(canonical: to.domain).map(isHosted) ?? false
+        let outcome =
+            connection.machine.isAuthenticated && !isServed
+            ? Outcome(.notServedHere, "not served here")  // IMX 4.3.3
+            : Outcome(.notAuthenticated, "this pair of domains is not authenticated on this connection")
+        connection.machine.answer(MessageTranslation.answer(outcome), to: type, tag: tag, now: now)
+        guard connection.violations == 1 else { return }
+        host.logger.notice(
+            "record refused",
+            metadata: [
+                "address": "\(connection.address)", "from": "\(String(buffer: from.domain))",
+                "to": "\(String(buffer: to.domain))", "outcome": "\(outcome.code)",
+            ])
+    }
+
+    /// A request of a kind that this version reads but does not serve.
+    private func later(_ type: RecordType, _ tag: UInt32, on connection: FrontConnection) {
+        host.count(.unknownRequest)
+        let outcome = Outcome(.notUnderstood, "presence and attributes are not served yet")
+        connection.machine.answer(MessageTranslation.answer(outcome), to: type, tag: tag, now: now)
+    }
+
+    private func refused(_ type: RecordType, _ error: IMXError, on connection: FrontConnection) {
+        host.count(.malformed)
+        connection.violations += 1
+        guard connection.violations == 1 else { return }
+        host.logger.notice(
+            "record refused",
+            metadata: [
+                "address": "\(connection.address)", "type": "\(type.rawValue)", "outcome": "\(error.code)",
+                "reason": "\(error.text)", "field": "\(error.failedField.map { String($0.rawValue) } ?? "none")",
+            ])
+    }
+
+    // MARK: Answers
+
+    private func take(_ answer: AnswerRecord, to cookie: UInt64, on connection: FrontConnection) {
+        switch connection.take(cookie) {
+        case .delivery(let delivery, let pair):
+            host.settle(delivery.ticket, MessageTranslation.outcome(of: answer))
+            if answer.code == .notAuthenticated { pair.claim = .none }  // trust has run out at the peer
+        case .claim(let pair): claimAnswered(pair, answer, on: connection)
+        case .verification(let id): verificationAnswered(id, answer.code)
+        case nil: host.count(.strayAnswer)
+        }
+    }
+
+    private func unreadable(_ cookie: UInt64, _ error: IMXError, on connection: FrontConnection) {
+        host.count(.malformed)
+        switch connection.take(cookie) {
+        case .delivery(let delivery, _):
+            host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
+        case .claim(let pair): claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)
+        case .verification(let id): verificationFailed(id)
+        case nil: host.count(.strayAnswer)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import Logging
+import IMXWire
+
+/// Ways to peers: looked up, opened when there is something to say, and opened again after a failure.
+extension IMXFront {
+    func route(from source: Domain, to target: Domain) -> Route {
+        if let recentRoute, recentRoute.key.source == source, recentRoute.key.target == target {
+            return recentRoute.route
+        }
+        let key = PairKey(source: source, target: target)
+        let route = routes[key] ?? Route(pair: PairQueue(source: source, target: target))
+        routes[key] = route
+        recentRoute = (key, route)
+        return route
+    }
+
+    /// Finds the link for a route that has none. Outgoing trust comes from this look-up alone (IMX 6.3).
+    func lookUp(_ route: Route) {
+        guard route.link == nil else { return }
+        resolver.resolve(route.pair.target) { [weak self] resolution in
+            guard let self, route.link == nil else { return }
+            burst {
+                switch resolution {
+                case .endpoints(let endpoints):
+                    let link = self.link(to: endpoints, for: route.pair.target)
+                    route.link = link
+                    link.pairs.append(route.pair)
+                    self.ensureUp(link)
+                    self.pump(route.pair, link)
+                case .notFound:
+                    self.refuse(route.pair, Outcome(.domainNotFound, "\(route.pair.target) is not on the network"))
+                    self.forget(route.pair)
+                case .unavailable(let reason):
+                    self.refuse(route.pair, Outcome(.unavailable, "\(route.pair.target) cannot be found now: \(reason)"))
+                    self.forget(route.pair)
+                }
+            }
+        }
+    }
+
+    private func forget(_ pair: PairQueue) {
+        routes[PairKey(source: pair.source, target: pair.target)] = nil
+        recentRoute = nil
+    }
+
+    func link(to endpoints: [PeerEndpoint], for domain: Domain) -> PeerLink {
+        if let known = links[endpoints] { return known }
+        let link = PeerLink(endpoints: endpoints, dialled: domain)
+        links[endpoints] = link
+        return link
+    }
+
+    func ensureUp(_ link: PeerLink) {
+        guard case .idle = link.state, !isStopping else { return }
+        open(link)
+    }
+
+    /// Opens the link at once, even where the next try is due later: somebody who may be there has just spoken to us.
+    func openNow(_ link: PeerLink) {
+        if case .waiting(let timer) = link.state {
+            timer.cancel()
+            link.state = .idle
+        }
+        ensureUp(link)
+    }
+
+    private func open(_ link: PeerLink) {
+        let handle = transport.connect(to: link.endpoint, timeout: settings.connectTimeout)
+        link.state = .opening(handle)
+        _ = makeConnection(.dialler, handle, address: link.endpoint.host, link: link)
+    }
+
+    /// The peer has greeted on a connection that we dialled.
+    func linkIsUp(_ link: PeerLink, _ connection: FrontConnection) {
+        link.state = .up(connection)
+        link.failures = 0
+        link.lastFailure = nil
+        host.logger.info("peer connected", metadata: ["peer": "\(link.endpoint)"])
+        if link.lastServerID != connection.peer {
+            // IMX-1, at most once: only the process that was asked may be asked again.
+            for pair in link.pairs {
+                while let delivery = pair.toRepeat.popFirst() {
+                    host.settle(delivery.ticket, Outcome(.uncertain, "the connection was lost before the answer came"))
+                }
+            }
+        }
+        link.lastServerID = connection.peer
+        link.tellWaiters(.success(connection))
+        pump(link)
+    }
+
+    /// A connection of the link is gone, or a try to make one has failed.
+    func linkIsDown(_ link: PeerLink, wasUp: Bool, reason: String) {
+        for pair in link.pairs { pair.claim = .none }
+        if !wasUp {
+            link.failures += 1
+            link.nextEndpoint += 1  // IMX 4.2.3: on no answer try the others
+            link.lastFailure = reason
+            link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
+            host.logger.notice("peer not reached", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+        } else {
+            host.logger.info("peer disconnected", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+        }
+        guard link.hasWork, !isStopping else { return retire(link) }
+        let pause =
+            link.failures == 0
+            ? Interval.milliseconds(Int.random(in: 1...20, using: &generator))
+            : settings.backOff.pause(after: link.failures, using: &generator)
+        let timer = host.scheduler.schedule(after: pause) { [weak self] in
+            guard let self else { return }
+            burst {
+                link.state = .idle
+                if link.hasWork { self.ensureUp(link) } else { self.retire(link) }
+            }
+        }
+        link.state = .waiting(timer)
+    }
+
+    /// Forgets a link that has nothing to do, with its pairs.
+    private func retire(_ link: PeerLink) {
+        link.state = .idle
+        links[link.endpoints] = nil
+        for pair in link.pairs { forget(pair) }
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import IMXWire
+import NIOCore
+
+/// What waits to go from one domain here to one foreign domain, and whether the peer lets it.
+final class PairQueue {
+    /// Where the pair stands with the peer on the present connection.
+    enum Claim {
+        /// Not asked for yet.
+        case none
+        /// Asked for; the answer is due.
+        case asked
+        /// The peer takes what we send for the pair.
+        case confirmed
+        /// To be asked for again at a later time.
+        case later
+    }
+
+    let source: Domain
+    let target: Domain
+    /// The pair in the wire's spelling.
+    let domains: DomainPair
+    var claim = Claim.none
+    /// How often in a row the claim was not granted.
+    var refusals = 0
+    var waiting = CircularBuffer<Delivery>()
+    /// What a lost connection left unanswered and the same peer process may be asked again.
+    var toRepeat = CircularBuffer<Delivery>()
+    /// Tickets that were withdrawn while they waited.
+    var withdrawn: Set<Ticket> = []
+
+    init(source: Domain, target: Domain) {
+        self.source = source
+        self.target = target
+        domains = DomainPair(source: source.octets, target: target.octets)
+    }
+
+    var isEmpty: Bool { waiting.isEmpty && toRepeat.isEmpty }
+
+    /// The next delivery to send and whether it is a repeat; nil where none waits.
+    func next() -> (delivery: Delivery, isRepeat: Bool)? {
+        while let delivery = toRepeat.popFirst() {
+            if withdrawn.isEmpty || withdrawn.remove(delivery.ticket) == nil { return (delivery, true) }
+        }
+        while let delivery = waiting.popFirst() {
+            if withdrawn.isEmpty || withdrawn.remove(delivery.ticket) == nil { return (delivery, false) }
+        }
+        return nil
+    }
+
+    /// Drops a delivery that waits. Those that are withdrawn are mostly the oldest, so the queue does not keep them.
+    func withdraw(_ ticket: Ticket) {
+        withdrawn.insert(ticket)
+        while let first = waiting.first, withdrawn.remove(first.ticket) != nil { waiting.removeFirst() }
+    }
+
+    /// Puts a delivery back to where it was taken from.
+    func putBack(_ delivery: Delivery, isRepeat: Bool) {
+        if isRepeat { toRepeat.prepend(delivery) } else { waiting.prepend(delivery) }
+    }
+
+    /// Everything that waits, in order; nothing waits afterwards.
+    func takeAll() -> [Delivery] {
+        var all: [Delivery] = []
+        while let next = next() { all.append(next.delivery) }
+        withdrawn.removeAll()
+        return all
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every number that the aggregator shows. One list gives names, kinds and help wherever numbers are written.
+public enum Metric: String, Sendable, Hashable, CaseIterable {
+    /// Seconds since the start.
+    case uptime = "imx_uptime_seconds"
+    /// Envelopes accepted.
+    case accepted = "imx_envelopes_accepted_total"
+    /// Envelopes by final state; the label is `disposition`.
+    case settled = "imx_envelopes_settled_total"
+    /// Envelopes without an outcome.
+    case waiting = "imx_envelopes_waiting"
+    /// Octets of the envelopes without an outcome, by lane; the labels are `from` and `to`.
+    case waitingOctets = "imx_lane_waiting_octets"
+    /// Envelopes without an outcome, by lane; the labels are `from` and `to`.
+    case laneWaiting = "imx_lane_waiting"
+    /// Envelopes by lane and final state; the labels are `from`, `to` and `disposition`.
+    case laneSettled = "imx_lane_settled_total"
+    /// Outcomes given, by code; the label is `code`.
+    case outcomes = "imx_outcomes_total"
+    /// What was dropped without an answer, by reason; the label is `reason`.
+    case drops = "imx_drops_total"
+    /// Repeats that were answered without a second delivery.
+    case repeats = "imx_repeats_total"
+    /// Entries that the repeat window gave up before their time.
+    case lostRepeats = "imx_repeat_entries_lost_total"
+    /// Whether an adapter's link is up, 1 or 0; the labels are `adapter` and `kind`.
+    case linkUp = "imx_adapter_link_up"
+    /// Deliveries that are with an adapter; the label is `adapter`.
+    case outstanding = "imx_adapter_outstanding"
+    /// Open connections to and from peers; the label is `state`.
+    case connections = "imx_peer_connections"
+    /// Outcomes that the database could not take.
+    case lostOutcomes = "imx_outcome_records_lost_total"
+
+    /// Whether the number only grows.
+    public var isCounter: Bool { rawValue.hasSuffix("_total") }
+
+    /// What the number says, in one line.
+    public var help: String {
+        switch self {
+        case .uptime: "Seconds since the start of the process."
+        case .accepted: "Envelopes accepted. Equals the sum of settled and waiting."
+        case .settled: "Envelopes by final state: delivered, failed, expired, uncertain."
+        case .waiting: "Envelopes without an outcome."
+        case .waitingOctets: "Octets of the envelopes without an outcome, by lane."
+        case .laneWaiting: "Envelopes without an outcome, by lane."
+        case .laneSettled: "Envelopes by lane and final state."
+        case .outcomes: "Outcomes given, by code."
+        case .drops: "What was dropped without an answer, by reason."
+        case .repeats: "Repeats that were answered without a second delivery."
+        case .lostRepeats: "Entries that the repeat window gave up before their time."
+        case .linkUp: "Whether an adapter's link is up."
+        case .outstanding: "Deliveries that are with an adapter."
+        case .connections: "Open connections to and from peers, by state."
+        case .lostOutcomes: "Outcomes that the database could not take."
+        }
+    }
+}
+
+/// Numbers at one moment, written in the text format of Prometheus.
+public struct MetricsText: Sendable {
+    private var samples: [Metric: [String]] = [:]
+
+    /// Makes an empty set.
+    public init() {}
+
+    /// Adds one number. Labels are written in the order given; their values may be any text.
+    public mutating func add(_ metric: Metric, _ value: UInt64, _ labels: KeyValuePairs<String, String> = [:]) {
+        let text = labels.map { "\($0.key)=\"\(escaped($0.value))\"" }.joined(separator: ",")
+        samples[metric, default: []].append("\(metric.rawValue)\(text.isEmpty ? "" : "{\(text)}") \(value)")
+    }
+
+    /// The text: for each metric that has a number, its help, its kind, and its numbers.
+    public var text: String {
+        Metric.allCases.map { metric in
+            guard let lines = samples[metric] else { return "" }
+            let head = "# HELP \(metric.rawValue) \(metric.help)\n# TYPE \(metric.rawValue) "
+            return head + (metric.isCounter ? "counter" : "gauge") + "\n" + lines.joined(separator: "\n") + "\n"
+        }.joined()
+    }
+
+    private func escaped(_ value: String) -> String {
+        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+}

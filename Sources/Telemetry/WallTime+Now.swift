@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+public import EnvelopeModel
+import Glibc
+
+extension WallTime {
+    /// The present.
+    public static var now: WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a command asks of a running aggregator: one line of JSON over the control socket.
+enum ControlRequest: Codable, Sendable, Hashable {
+    /// Sends one message and waits for its outcome.
+    case send(from: String, to: String, text: String, language: String?)
+    /// What there is to see now.
+    case status
+    /// The last outcomes other than "delivered", of all envelopes or of one.
+    case outcomes(last: Int, trace: String?)
+}
+
+/// What the aggregator answers: one line of JSON for each request, in the order of the requests.
+enum ControlResponse: Codable, Sendable, Hashable {
+    /// What became of a message.
+    case sent(SendReport)
+    /// What there is to see.
+    case status(StatusReport)
+    /// Outcomes, the last first.
+    case outcomes([OutcomeReport])
+    /// The request could not be carried out; nothing was sent.
+    case refused(String)
+}
+
+/// What became of a message that a command sent.
+struct SendReport: Codable, Sendable, Hashable {
+    /// One step of its way.
+    struct Step: Codable, Sendable, Hashable {
+        /// Milliseconds since it was taken.
+        var milliseconds: Double
+        /// The adapter instance or room.
+        var place: String
+        /// What happened.
+        var text: String
+    }
+
+    /// The identifier under which every log line about it can be found, at both aggregators.
+    var trace: String
+    /// The outcome's code.
+    var code: UInt16
+    /// The outcome's text, if any.
+    var text: String?
+    /// Seconds after which another try makes sense.
+    var retryAfter: UInt32?
+    /// Milliseconds from taking it to its outcome.
+    var milliseconds: Double
+    /// Its way.
+    var path: [Step]
+    /// What translations could not carry.
+    var losses: [String] = []
+}
+
+/// One outcome other than "delivered".
+struct OutcomeReport: Codable, Sendable, Hashable {
+    /// When, as RFC 3339 has it.
+    var time: String
+    /// The envelope's trace identifier.
+    var trace: String
+    /// The sender's domain.
+    var from: String
+    /// The recipient's domain.
+    var to: String
+    /// The code.
+    var code: UInt16
+    /// The text, if any.
+    var text: String?
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an operator can see of an aggregator at one moment. `imx status --json` prints it as it is.
+struct StatusReport: Codable, Sendable, Hashable {
+    /// A book: accepted = delivered + failed + expired + uncertain + waiting, always.
+    struct Book: Codable, Sendable, Hashable {
+        var accepted: UInt64 = 0
+        var delivered: UInt64 = 0
+        var failed: UInt64 = 0
+        var expired: UInt64 = 0
+        var uncertain: UInt64 = 0
+    }
+
+    /// A lane: what goes from one domain to another.
+    struct Lane: Codable, Sendable, Hashable {
+        var from: String
+        var to: String
+        /// The adapter instance that it leads to; `imx` is the way to other aggregators.
+        var adapter: String
+        var ledger: Book
+        var waiting: Int
+        var waitingOctets: Int
+    }
+
+    /// An adapter instance.
+    struct Adapter: Codable, Sendable, Hashable {
+        var name: String
+        var kind: String
+        /// `up`, `connecting`, or `down: ` and why.
+        var link: String
+        /// Deliveries that are with it.
+        var outstanding: Int
+        /// Its submissions without an outcome.
+        var unsettled: Int
+        /// Whether it was told to stop submitting.
+        var isPaused: Bool
+    }
+
+    /// A connection to or from a peer.
+    struct Peer: Codable, Sendable, Hashable {
+        var address: String
+        /// `in` where the peer connected to us, `out` where we did.
+        var direction: String
+        /// Where the connection is in its life.
+        var state: String
+        /// The pairs of domains that are trusted on it, as `source>target`.
+        var pairs: [String]
+        /// Requests of ours that it has not answered.
+        var inFlight: Int
+    }
+
+    /// An earlier life of the aggregator.
+    struct Run: Codable, Sendable, Hashable {
+        var version: String
+        var started: String
+        var stopped: String?
+        /// Whether it was stopped in order.
+        var isClean: Bool?
+        var ledger: Book
+    }
+
+    /// A number under a name.
+    struct Count: Codable, Sendable, Hashable {
+        var name: String
+        var count: UInt64
+    }
+
+    var name: String
+    var version: String
+    var serverID: String
+    var pid: Int32
+    var started: String
+    var uptimeSeconds: UInt64
+    var ledger: Book
+    var waiting: UInt64
+    /// Repeats that were answered without a second delivery.
+    var repeats: UInt64
+    /// Entries that the repeat window gave up before their time.
+    var lostRepeats: UInt64
+    /// Outcomes that the database could not take.
+    var lostOutcomes: UInt64
+    /// Outcomes given, by code.
+    var outcomes: [Count]
+    /// What was dropped without an answer, by reason.
+    var drops: [Count]
+    var lanes: [Lane]
+    var adapters: [Adapter]
+    var peers: [Peer]
+    /// The run before this one.
+    var previousRun: Run?
+}
+
+extension StatusReport.Book {
+    /// Envelopes with an outcome.
+    var settled: UInt64 { delivered &+ failed &+ expired &+ uncertain }
+}

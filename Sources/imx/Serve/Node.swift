@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import Aggregator
+import Configuration
+import EnvelopeModel
+import IMXFront
+import IMXWire
+import Logging
+import NIOCore
+import Store
+import Telemetry
+
+/// One aggregator as its configuration describes it: the core, the front, and the adapters, on one event loop.
+final class Node {
+    let configuration: AggregatorConfiguration
+    let core: AggregatorCore
+    let front: IMXFront
+    let state: StateDirectory
+    let control: NodeControl
+    let logger: Logger
+    private let scheduler: EventLoopScheduler
+    private let transport: SocketTransport
+    private let ledgerPage: LedgerPage
+
+    init(
+        _ configuration: AggregatorConfiguration, state: StateDirectory, logger: Logger, eventLoop: any EventLoop
+    ) throws {
+        self.configuration = configuration
+        self.state = state
+        self.logger = logger
+        var generator = SystemRandomNumberGenerator()
+        let serverID = ServerID(high: generator.next(), low: generator.next())
+        let scheduler = EventLoopScheduler(eventLoop: eventLoop)
+        self.scheduler = scheduler
+        ledgerPage = try LedgerPage(path: state.path + "/ledger.page")
+        ledgerPage.begin(run: state.run)
+        let core = AggregatorCore(
+            settings: CoreSettings(
+                name: configuration.name, serverID: serverID, maximumLanes: configuration.limits.lanes,
+                submissionWindow: configuration.limits.submissions),
+            directory: Node.directory(configuration),
+            scheduler: scheduler,
+            repeatWindow: try RepeatWindow(
+                path: state.path + "/repeats.window", capacity: configuration.limits.rememberedMessages,
+                window: configuration.timeouts.repeatWindow, now: scheduler.now),
+            logger: logger)
+        self.core = core
+        let transport = SocketTransport(
+            eventLoop: eventLoop, maximumConnections: 4096)
+        self.transport = transport
+        front = core.attach(named: "imx", authority: .network) { host in
+            IMXFront(
+                host: host, settings: Node.frontSettings(configuration, serverID), transport: transport,
+                resolver: StaticPeerTable(Node.peers(configuration)), isHosted: { [unowned core] in core.serves($0) })
+        }
+        let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
+        for section in configuration.adapters {
+            guard let kind = CompiledAdapters.kinds.first(where: { $0.schema.word == section.kind }) else { continue }
+            try core.attachAny(named: section.name) { try kind.make(section.settings, $0, eventLoop) }
+        }
+        control = NodeControl(core: core, front: front, tool: operatorTool, state: state, configuration: configuration)
+        observe()
+    }
+
+    /// Keeps the book and the failures where they outlive the process.
+    private func observe() {
+        let page = ledgerPage
+        let database = state.database
+        core.onTurn = { page.write(LedgerTotals($0)) }
+        core.onFailure = { failed in
+            database.record(
+                StateDatabase.OutcomeRecord(
+                    time: WallTime.now, trace: failed.trace, source: failed.source, destination: failed.destination,
+                    code: failed.outcome.code, text: failed.outcome.text))
+        }
+    }
+
+    func listen(on endpoint: Endpoint) -> EventLoopFuture<UInt16> {
+        transport.listen(on: PeerEndpoint(host: endpoint.host, port: endpoint.port))
+    }
+
+    func logListening(_ host: String, _ port: UInt16) {
+        logger.notice("listening", metadata: ["address": "\(PeerEndpoint(host: host, port: port))"])
+    }
+
+    func start() {
+        core.start()
+        snapshot()
+    }
+
+    /// Takes the book to the database now and then, for the case that the machine goes down.
+    private func snapshot() {
+        scheduler.schedule(after: .seconds(5)) { [weak self] in
+            guard let self else { return }
+            state.database.snapshot(LedgerTotals(core.ledger), at: WallTime.now)
+            snapshot()
+        }
+    }
+
+    /// Lets what is in flight finish, answers the rest, and says goodbye to peers and services.
+    func stop(within time: Interval, completion: @escaping () -> Void) {
+        let start = scheduler.now
+        let settled = start + Interval(nanoseconds: time.nanoseconds / 2)
+        core.drain(by: settled) { [core] in
+            core.stopAdapters(by: start + time, completion: completion)
+        }
+    }
+
+    func closeBooks() {
+        do {
+            try state.database.end(LedgerTotals(core.ledger), at: WallTime.now)
+        } catch {
+            logger.error("the run could not be closed in the database", metadata: ["reason": "\(error)"])
+        }
+    }
+}
+
+extension Node {
+    private static func directory(_ configuration: AggregatorConfiguration) -> DomainDirectory {
+        var directory = DomainDirectory()
+        for hosted in configuration.domains {
+            let settings = configuration.classes[hosted.className]
+            let domainClass = settings.map {
+                DomainClass(
+                    name: $0.name, deadline: $0.deadline, maximumMessageOctets: $0.maxMessage,
+                    laneLimits: LaneLimits(messages: $0.laneMessages, octets: $0.laneOctets))
+            }
+            directory[hosted.domain] = .init(domainClass: domainClass ?? DomainClass(), adapter: hosted.adapter)
+        }
+        return directory
+    }
+
+    private static func peers(_ configuration: AggregatorConfiguration) -> [Domain: [PeerEndpoint]] {
+        configuration.peers.mapValues { $0.map { PeerEndpoint(host: $0.host, port: $0.port) } }
+    }
+
+    private static func frontSettings(_ configuration: AggregatorConfiguration, _ serverID: ServerID) -> FrontSettings {
+        var settings = FrontSettings(serverID: serverID, software: "imx/\(Version.number)")
+        settings.connection.maxRecord = UInt32(clamping: configuration.limits.recordSize)
+        settings.connection.maxInflight = UInt32(clamping: configuration.limits.inFlight)
+        settings.connection.handshake = configuration.timeouts.handshake
+        settings.connection.idleSeconds = UInt32(clamping: configuration.timeouts.idle.nanoseconds / 1_000_000_000)
+        settings.connection.pingAfter = configuration.timeouts.ping
+        settings.connection.pingTimeout = configuration.timeouts.pingAnswer
+        settings.backOff = BackOff(
+            first: configuration.timeouts.reconnect, most: configuration.timeouts.reconnectMost)
+        settings.connectTimeout = configuration.timeouts.connect
+        settings.connectionsPerAddress = configuration.limits.connectionsFromAddress
+        return settings
+    }
+}

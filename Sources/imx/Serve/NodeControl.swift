@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import Aggregator
+import Configuration
+import EnvelopeModel
+import Glibc
+import IMXFront
+import Store
+
+/// Carries out what commands ask of the running aggregator.
+final class NodeControl: ControlHandler {
+    private let core: AggregatorCore
+    private let front: IMXFront
+    private let tool: OperatorTool
+    private let state: StateDirectory
+    private let configuration: AggregatorConfiguration
+    private let startedAt: Instant
+
+    init(
+        core: AggregatorCore, front: IMXFront, tool: OperatorTool, state: StateDirectory,
+        configuration: AggregatorConfiguration
+    ) {
+        self.core = core
+        self.front = front
+        self.tool = tool
+        self.state = state
+        self.configuration = configuration
+        startedAt = tool.host.scheduler.now
+    }
+
+    func handle(_ request: ControlRequest, answer: @escaping (ControlResponse) -> Void) {
+        switch request {
+        case .send(let from, let to, let text, let language): send(from, to, text, language, answer)
+        case .status: answer(.status(report))
+        case .outcomes(let last, let trace): answer(outcomes(last, trace))
+        }
+    }
+
+    private func send(
+        _ from: String, _ to: String, _ text: String, _ language: String?, _ answer: @escaping (ControlResponse) -> Void
+    ) {
+        guard let source = Address(from) else { return answer(.refused("\"\(from)\" is not an address: local@domain")) }
+        guard let destination = Address(to) else { return answer(.refused("\"\(to)\" is not an address: local@domain")) }
+        let trace = tool.host.makeTraceID()
+        let start = tool.host.scheduler.now
+        var path: [SendReport.Step] = []
+        core.watch(trace) { step in
+            let time = (step.at - start).seconds * 1000
+            path.append(SendReport.Step(milliseconds: time, place: step.place, text: step.text))
+        }
+        let envelope = Envelope(
+            source: source, destination: destination, messageID: tool.host.makeMessageID(native: nil), trace: trace,
+            body: .parts([.text(text, language: language)]))
+        tool.send(envelope) { [core, tool] settlement in
+            core.unwatch(trace)
+            let outcome = settlement.outcome
+            answer(
+                .sent(
+                    SendReport(
+                        trace: trace.description, code: outcome.code.rawValue, text: outcome.text,
+                        retryAfter: outcome.details?.retryAfter,
+                        milliseconds: (tool.host.scheduler.now - start).seconds * 1000, path: path)))
+        }
+    }
+
+    private func outcomes(_ last: Int, _ trace: String?) -> ControlResponse {
+        var wanted: TraceID?
+        if let trace {
+            guard let id = TraceID(trace) else { return .refused("\"\(trace)\" is no trace: 32 hexadecimal digits") }
+            wanted = id
+        }
+        do {
+            state.database.flush()
+            return .outcomes(
+                try state.database.outcomes(last: min(last, 10_000), trace: wanted).map {
+                    OutcomeReport(
+                        time: $0.time.description, trace: $0.trace.description, from: $0.source.name,
+                        to: $0.destination.name, code: $0.code.rawValue, text: $0.text)
+                })
+        } catch {
+            return .refused("the database cannot be read: \(error)")
+        }
+    }
+
+    private var report: StatusReport {
+        let status = core.status
+        return StatusReport(
+            name: configuration.name, version: Version.number, serverID: core.settings.serverID.description,
+            pid: getpid(), started: state.started.description,
+            uptimeSeconds: UInt64(max(0, (tool.host.scheduler.now - startedAt).nanoseconds / 1_000_000_000)),
+            ledger: StatusReport.Book(status.ledger), waiting: UInt64(status.waiting), repeats: status.repeats,
+            lostRepeats: status.lostRepeatEntries, lostOutcomes: state.database.lostOutcomes,
+            outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
+            drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
+                $0.name < $1.name
+            },
+            lanes: status.lanes.map(StatusReport.Lane.init).sorted { ($0.from, $0.to) < ($1.from, $1.to) },
+            adapters: status.adapters.map(StatusReport.Adapter.init),
+            peers: front.peers.map(StatusReport.Peer.init),
+            previousRun: state.previousRun.map(StatusReport.Run.init))
+    }
+}
+
+extension StatusReport.Book {
+    fileprivate init(_ ledger: Ledger) {
+        self.init(
+            accepted: ledger.accepted, delivered: ledger.delivered, failed: ledger.failed, expired: ledger.expired,
+            uncertain: ledger.uncertain)
+    }
+}
+
+extension StatusReport.Lane {
+    fileprivate init(_ lane: CoreStatus.LaneStatus) {
+        self.init(
+            from: lane.source.name, to: lane.destination.name, adapter: lane.adapter,
+            ledger: StatusReport.Book(lane.ledger), waiting: lane.waiting, waitingOctets: lane.waitingOctets)
+    }
+}
+
+extension StatusReport.Adapter {
+    fileprivate init(_ adapter: CoreStatus.AdapterStatus) {
+        self.init(
+            name: adapter.name, kind: adapter.kind, link: adapter.link.description, outstanding: adapter.outstanding,
+            unsettled: adapter.unsettledSubmissions, isPaused: adapter.isPaused)
+    }
+}
+
+extension StatusReport.Peer {
+    fileprivate init(_ peer: PeerStatus) {
+        self.init(
+            address: peer.address, direction: peer.isOutgoing ? "out" : "in", state: peer.state,
+            pairs: peer.pairs.map { "\($0.source)>\($0.target)" }, inFlight: peer.inFlight)
+    }
+}
+
+extension StatusReport.Run {
+    fileprivate init(_ run: StateDatabase.RunRecord) {
+        self.init(
+            version: run.version, started: run.started.description, stopped: run.stopped?.description,
+            isClean: run.isClean,
+            ledger: StatusReport.Book(
+                accepted: run.totals.accepted, delivered: run.totals.delivered, failed: run.totals.failed,
+                expired: run.totals.expired, uncertain: run.totals.uncertain))
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What one deliberately broken adapter does wrong; everything else it does right.
+enum Fault: String, Sendable, CaseIterable {
+    case settlesTwice, forgetsASettlement, neverConfirms
+    case callsUnknownUsersUnacceptable, blursRefusals, confirmsOnATimer
+    case swallowsBounces, bouncesTwice
+    case reordersIn, reordersOut, handsOverTwice, trustsNativeIdentifiers
+    case speaksForAnotherDomain, trustsItsUsers
+    case foldsNames, dropsTheSender, cannotUnescape
+    case trimsText, wrapsText, normalisesText
+    case dropsSubjects, dropsThreads, dropsLanguages, recodesContent, takesUnknownOperations, answersReports
+    case ignoresPause, losesWhatCameInAPause
+    case saysDeliveredOnLoss, writesAgainAfterLoss, callsTheQueueUncertain, delaysTheWithdrawn
+    case staysDown, hidesItsLink
+    case neverStops, leavesTicketsAtStop, completesTwice, submitsAfterStop
+
+    /// The checks that must find it, and no others: the one that is there for it, and those that cannot hold with it.
+    var foundBy: [String] {
+        switch self {
+        case .settlesTwice: ["outcomes.once"]
+        case .forgetsASettlement: ["outcomes.once", "bounds.window"]
+        case .neverConfirms:
+            [
+                "identity.odd-addresses", "outcomes.delivered", "content.in", "capabilities.subjects",
+                "capabilities.threads", "capabilities.languages", "capabilities.opaque-content", "bounds.window",
+                "link.resumes", "link.not-handed-on",
+            ]
+        case .callsUnknownUsersUnacceptable: ["outcomes.unknown-user"]
+        case .blursRefusals: ["outcomes.refusal"]
+        case .confirmsOnATimer: ["outcomes.deadline"]
+        case .swallowsBounces, .bouncesTwice: ["outcomes.heard"]
+        case .reordersIn: ["order.in", "link.once"]
+        case .reordersOut: ["order.out", "bounds.pause"]
+        case .handsOverTwice: ["identity.recipient", "order.in", "repeats.once", "link.once"]
+        case .trustsNativeIdentifiers: ["repeats.distinct"]
+        case .speaksForAnotherDomain:
+            [
+                "identity.sender", "identity.odd-addresses", "outcomes.heard", "order.out", "repeats.distinct",
+                "confinement.domains", "content.out", "capabilities.subjects", "capabilities.threads",
+                "capabilities.languages", "bounds.pause", "link.resumes",
+            ]
+        case .trustsItsUsers: ["confinement.forged"]
+        case .foldsNames, .cannotUnescape: ["identity.odd-addresses"]
+        case .dropsTheSender: ["identity.recipient", "identity.odd-addresses"]
+        case .trimsText, .normalisesText: ["content.in"]
+        case .wrapsText: ["content.out"]
+        case .dropsSubjects: ["capabilities.subjects", "capabilities.languages"]
+        case .dropsThreads: ["capabilities.threads"]
+        case .dropsLanguages: ["capabilities.languages"]
+        case .recodesContent: ["capabilities.opaque-content"]
+        case .takesUnknownOperations: ["capabilities.unknown-operation"]
+        case .answersReports: ["capabilities.reports"]
+        case .ignoresPause, .losesWhatCameInAPause: ["bounds.pause"]
+        case .saysDeliveredOnLoss: ["link.truth"]
+        case .writesAgainAfterLoss: ["link.once"]
+        case .callsTheQueueUncertain: ["link.not-handed-on"]
+        case .delaysTheWithdrawn: ["link.expired"]
+        case .staysDown:
+            ["link.reported", "link.resumes", "link.truth", "link.once", "link.not-handed-on", "link.expired"]
+        case .hidesItsLink: ["link.reported", "link.resumes", "link.not-handed-on", "link.expired"]
+        case .neverStops: ["stop.settles", "stop.once"]
+        case .leavesTicketsAtStop: ["stop.settles"]
+        case .completesTwice, .submitsAfterStop: ["stop.once"]
+        }
+    }
+}

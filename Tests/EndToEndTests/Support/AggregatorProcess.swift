@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Synchronization
+
+/// What a test aggregator is to do; written out as the YAML that `imx serve` reads.
+struct AggregatorPlan: Sendable {
+    var name: String
+    var listen: UInt16
+    /// Foreign domain to the port of its aggregator.
+    var peers: [String: UInt16] = [:]
+    /// Adapter sections by their names, each as YAML in flow style.
+    var adapters: [String: String] = [:]
+    /// Hosted domain to the name of its adapter.
+    var domains: [String: String] = [:]
+    /// How long a message may wait, in seconds.
+    var deadline = 10
+    /// How long a stop may take, in seconds.
+    var stopWithin = 10
+
+    /// Adds an XMPP server's domain, reached through its component port.
+    mutating func host(_ server: some XMPPServer, form: String = "native") {
+        let name = server.domain.replacing(".", with: "-")
+        adapters[name] = """
+            { kind: xmpp, server: "127.0.0.1:\(server.componentPort)", component: \(server.componentDomain), \
+            secret: { env: IMX_TEST_SECRET }, form: \(form), reconnect: 100ms, reconnect-most: 500ms }
+            """
+        domains[server.domain] = name
+    }
+
+    func yaml(state: String) -> String {
+        func table(_ rows: [String: String]) -> String {
+            rows.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }.joined(separator: "\n")
+        }
+        return """
+            name: \(name)
+            listen: [ "127.0.0.1:\(listen)" ]
+            state-directory: \(state)
+            stop-within: \(stopWithin)s
+            log: { level: debug, format: text }
+            timeouts: { reconnect: 100ms, reconnect-most: 1s }
+            classes: { default: { deadline: \(deadline)s } }
+            peers:
+            \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }))
+            adapters:
+            \(table(adapters))
+            domains:
+            \(table(domains.mapValues { "{ adapter: \($0) }" }))
+
+            """
+    }
+}
+
+/// The real binary, `imx serve`, with a state directory of its own that outlives each run of it.
+final class AggregatorProcess: Sendable {
+    /// What `imx status --json` says, as far as the tests read it.
+    struct Status: Decodable, Sendable {
+        struct Ledger: Decodable, Sendable, Equatable {
+            var accepted: Int
+            var delivered: Int
+            var failed: Int
+            var expired: Int
+            var uncertain: Int
+            var settled: Int { delivered + failed + expired + uncertain }
+        }
+        struct Adapter: Decodable, Sendable {
+            var name: String
+            var link: String
+        }
+        var ledger: Ledger
+        var waiting: Int
+        var adapters: [Adapter]
+
+        /// accepted = delivered + failed + expired + uncertain + waiting.
+        var balances: Bool { ledger.accepted == ledger.settled + waiting }
+    }
+
+    let plan: AggregatorPlan
+    let directory: URL
+    private let configuration: String
+    private let runs = Mutex<(count: Int, process: ChildProcess?)>((0, nil))
+
+    init(_ plan: AggregatorPlan, in scratch: Scratch) throws {
+        self.plan = plan
+        directory = try scratch.directory("imx-\(plan.name)")
+        let state = try scratch.directory("imx-\(plan.name)/state")
+        configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
+    }
+
+    private var process: ChildProcess? { runs.withLock { $0.process } }
+
+    /// Starts it and waits until it answers on its port and all its links are up.
+    func start(within limit: Duration = .seconds(20), awaitingLinks: Bool = true) async throws {
+        let run = runs.withLock {
+            $0.count += 1
+            return $0.count
+        }
+        let started = try ChildProcess(
+            "imx-\(plan.name)-\(run)",
+            [Place.binary, "serve", "--config", configuration],
+            in: directory,
+            environment: ["IMX_TEST_SECRET": componentSecret]
+        )
+        runs.withLock { $0.process = started }
+        try await eventually("answer of \(plan.name)", within: limit, detail: { started.tail(30) }) {
+            if let end = started.ended { throw HarnessError("imx serve \(end)\n\(started.tail(30))") }
+            return Ports.answers(plan.listen)
+        }
+        if awaitingLinks { try await linksUp(within: limit) }
+    }
+
+    /// Waits until every adapter's link is up.
+    func linksUp(within limit: Duration = .seconds(20)) async throws {
+        let clock = ContinuousClock()
+        let end = clock.now + limit
+        while true {
+            if let status = try? await status(), status.adapters.allSatisfy({ $0.link == "up" }) { return }
+            guard clock.now < end else { throw HarnessError("links of \(plan.name) are not up\n\(tail())") }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    /// Runs another command of the binary with this aggregator's configuration.
+    func run(_ arguments: [String], within limit: Duration = .seconds(60)) async throws -> (
+        end: ProcessEnd, out: String
+    ) {
+        let name = "imx-\(arguments[0])-\(UInt32.random(in: 0...UInt32.max))"
+        let command = try ChildProcess(
+            name,
+            [Place.binary] + arguments + ["--config", configuration],
+            in: directory,
+            environment: ["IMX_TEST_SECRET": componentSecret]
+        )
+        let end = try await command.wait(within: limit)
+        let out = try String(contentsOf: command.output, encoding: .utf8)
+        return (end, out)
+    }
+
+    func status() async throws -> Status {
+        let (end, out) = try await run(["status", "--json"], within: .seconds(10))
+        guard end == .exited(0) else { throw HarnessError("imx status \(end)") }
+        return try JSONDecoder().decode(Status.self, from: Data(out.utf8))
+    }
+
+    /// Waits until nothing waits any more, and gives the status then.
+    func settled(within limit: Duration) async throws -> Status {
+        let clock = ContinuousClock()
+        let end = clock.now + limit
+        while true {
+            let status = try await status()
+            if status.waiting == 0 { return status }
+            guard clock.now < end else {
+                throw HarnessError("\(status.waiting) envelopes still wait at \(plan.name)\n\(tail())")
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+
+    /// Asks it to end and waits for that.
+    func terminate() async throws -> ProcessEnd {
+        guard let process else { throw HarnessError("\(plan.name) does not run") }
+        process.signal(SIGTERM)
+        let end = try await process.wait(within: .seconds(plan.stopWithin + 5))
+        runs.withLock { $0.process = nil }
+        return end
+    }
+
+    /// Kills it at once.
+    func crash() { runs.withLock { $0.process.take() }?.stop() }
+
+    /// The last lines of its log.
+    func tail(_ lines: Int = 20) -> String { process?.tail(lines) ?? "" }
+
+    /// The lines of its log, of all runs, that hold `text`.
+    func log(holding text: String) throws -> [String] {
+        let files = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
+        return try files.filter { $0.lastPathComponent.hasPrefix("imx-\(plan.name)-") && $0.pathExtension == "err" }
+            .flatMap { try String(contentsOf: $0, encoding: .utf8).split(separator: "\n").map(String.init) }
+            .filter { $0.contains(text) }
+    }
+}

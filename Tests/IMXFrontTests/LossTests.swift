@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterHarness
+import AdapterKit
+import Aggregator
+import EnvelopeModel
+import Foundation
+import IMXFront
+import IMXWire
+import Store
+import Testing
+
+/// How many random schedules a run tries; IMX_SCHEDULES=2000 in the environment makes it thorough.
+private let schedules = ProcessInfo.processInfo.environment["IMX_SCHEDULES"].flatMap(Int.init) ?? 60
+
+/// The contract under loss: whatever is cut and whenever, the ledgers balance, nothing is delivered twice, order holds,
+/// and what was answered "delivered" was delivered.
+@Suite("Loss of connections and processes")
+struct LossTests {
+    private func check(
+        _ a: Internet.Host, received: [String], sent: [String], _ context: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(a.balances, "\(context): ledger", sourceLocation: sourceLocation)
+        #expect(a.core.status.waiting == 0, "\(context): something waits for ever", sourceLocation: sourceLocation)
+        #expect(Set(received).count == received.count, "\(context): delivered twice", sourceLocation: sourceLocation)
+        let places = Dictionary(uniqueKeysWithValues: sent.enumerated().map { ($1, $0) })
+        let order = received.compactMap { places[$0] }
+        #expect(order == order.sorted(), "\(context): order", sourceLocation: sourceLocation)
+        let failed = Set(a.users.settlements.compactMap { $0.envelope?.messageID.description })
+        let answered = sent.filter { !failed.contains($0) }
+        let missing = Set(answered).subtracting(received)
+        #expect(missing.isEmpty, "\(context): answered and lost: \(missing)", sourceLocation: sourceLocation)
+        #expect(a.users.settlements.count == sent.count, "\(context): one outcome each", sourceLocation: sourceLocation)
+    }
+
+    @Test("RFC2779 5.4.2: a cut at every step of a conversation")
+    func everyStep() throws {
+        var steps = 0
+        var cut = 0
+        repeat {
+            cut += 1
+            let internet = Internet(seed: UInt64(cut))
+            internet.network.longestChunk = 200
+            internet.network.cuts = [cut]
+            let a = try internet.start(1, ["a.example"])
+            let b = try internet.start(2, ["b.example"])
+            let ids = (0..<8).map(String.init)
+            for id in ids {
+                a.users.send(try message("ann@a.example", "bob@b.example", id: id))
+                internet.scheduler.advance(by: .milliseconds(2))
+            }
+            internet.scheduler.advance(by: .seconds(60))
+            check(
+                a, received: b.users.deliveries.map(\.envelope.messageID.description), sent: ids, "cut at step \(cut)")
+            #expect(a.core.ledger.uncertain == 0, "cut at \(cut): the same process can be asked again")
+            steps = internet.network.arrivals
+        } while cut < steps
+        #expect(cut > 30)
+    }
+
+    @Test("RFC2779 5.4.2: storms of cuts, from many seeds", arguments: 1...schedules)
+    func storms(seed: Int) throws {
+        let internet = Internet(seed: UInt64(seed))
+        internet.network.longestChunk = 300
+        var generator = SeededGenerator(seed: UInt64(seed) &* 77)
+        internet.network.cuts = Set((0..<30).map { _ in Int.random(in: 1...600, using: &generator) })
+        let a = try internet.start(1, ["a.example"])
+        let b = try internet.start(2, ["b.example"])
+        let ids = (0..<200).map(String.init)
+        for id in ids {
+            a.users.send(try message("ann@a.example", "bob@b.example", id: id))
+            internet.scheduler.advance(by: .milliseconds(Int.random(in: 0...20, using: &generator)))
+        }
+        internet.scheduler.advance(by: .seconds(90))
+        check(a, received: b.users.deliveries.map(\.envelope.messageID.description), sent: ids, "seed \(seed)")
+    }
+
+    @Test("RFC2779 5.4.2: the peer is killed and started again under load, from many seeds", arguments: 1...schedules / 3)
+    func kills(seed: Int) throws {
+        let internet = Internet(seed: UInt64(seed))
+        var generator = SeededGenerator(seed: UInt64(seed))
+        let window = try RepeatWindow(path: nil, capacity: 1 << 12, now: internet.scheduler.now)
+        let a = try internet.start(1, ["a.example"])
+        var b = try internet.start(2, ["b.example"], repeatWindow: window)
+        var received: [String] = []
+        let ids = (0..<300).map(String.init)
+        for (number, id) in ids.enumerated() {
+            a.users.send(try message("ann@a.example", "bob@b.example", id: id))
+            internet.scheduler.advance(by: .milliseconds(Int.random(in: 0...9, using: &generator)))
+            if number % 50 == 49 {
+                received += b.users.deliveries.map(\.envelope.messageID.description)
+                internet.kill(b)
+                internet.scheduler.advance(by: .milliseconds(Int.random(in: 0...3000, using: &generator)))
+                b = try internet.start(2, ["b.example"], repeatWindow: window)
+            }
+        }
+        internet.scheduler.advance(by: .seconds(120))
+        received += b.users.deliveries.map(\.envelope.messageID.description)
+        check(a, received: received, sent: ids, "seed \(seed)")
+    }
+}

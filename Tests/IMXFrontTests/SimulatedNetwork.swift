@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterHarness
+import AdapterKit
+import EnvelopeModel
+import IMXFront
+import IMXWire
+import NIOCore
+
+/// TCP without sockets: octet streams between transports, on a virtual clock, in chunks of random size, which a test
+/// can cut at any step.
+final class SimulatedNetwork {
+    let scheduler: VirtualScheduler
+    var generator: SeededGenerator
+    var latency = Interval.milliseconds(1)
+    /// The longest chunk that arrives at once; streams are cut into random pieces up to this.
+    var longestChunk = 4096
+    /// How many chunks have arrived.
+    private(set) var arrivals = 0
+    /// The arrivals at which the connection concerned is cut instead.
+    var cuts: Set<Int> = []
+    /// Whether octets still in flight are lost when a connection is cut.
+    private var listeners: [PeerEndpoint: SimulatedTransport] = [:]
+    private var streams: [UInt64: Stream] = [:]
+    private var lastStream: UInt64 = 0
+
+    struct Stream {
+        var ends: [End]
+        var isCut = false
+    }
+
+    struct End {
+        let transport: SimulatedTransport
+        let handle: ConnectionHandle
+    }
+
+    init(scheduler: VirtualScheduler, seed: UInt64) {
+        self.scheduler = scheduler
+        generator = SeededGenerator(seed: seed)
+    }
+
+    func listen(_ transport: SimulatedTransport, on endpoint: PeerEndpoint) {
+        listeners[endpoint] = transport
+    }
+
+    /// Takes a host off the network: its connections break and nobody listens there any more.
+    func remove(_ transport: SimulatedTransport) {
+        listeners = listeners.filter { $0.value !== transport }
+        for (id, stream) in streams where stream.ends.contains(where: { $0.transport === transport }) {
+            cut(id)
+        }
+    }
+
+    var openStreams: Int { streams.count }
+
+    func cut(_ id: UInt64) {
+        guard let stream = streams.removeValue(forKey: id) else { return }
+        for end in stream.ends {
+            scheduler.schedule(after: .zero) { end.transport.lost(end.handle, "cut by the test") }
+        }
+    }
+
+    func open(from transport: SimulatedTransport, _ handle: ConnectionHandle, to endpoint: PeerEndpoint) {
+        scheduler.schedule(after: latency) { [self] in
+            guard let listener = listeners[endpoint] else {
+                return transport.lost(handle, "connection refused")
+            }
+            lastStream += 1
+            let far = listener.newHandle(stream: lastStream)
+            transport.streams[handle] = lastStream
+            streams[lastStream] = Stream(
+                ends: [End(transport: transport, handle: handle), End(transport: listener, handle: far)])
+            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)")
+            transport.delegate?.connected(handle)
+        }
+    }
+
+    func send(_ octets: ByteBuffer, on id: UInt64, from sender: SimulatedTransport) {
+        var octets = octets
+        while octets.readableBytes > 0 {
+            let length = min(octets.readableBytes, Int.random(in: 1...longestChunk, using: &generator))
+            guard let chunk = octets.readSlice(length: length) else { return }
+            scheduler.schedule(after: latency) { [self] in arrive(chunk, on: id, from: sender) }
+        }
+    }
+
+    private func arrive(_ chunk: ByteBuffer, on id: UInt64, from sender: SimulatedTransport) {
+        guard let stream = streams[id], let end = stream.ends.first(where: { $0.transport !== sender }) else { return }
+        arrivals += 1
+        if cuts.contains(arrivals) { return cut(id) }
+        var chunk = chunk
+        end.transport.delegate?.received(&chunk, on: end.handle)
+        end.transport.delegate?.readBurstEnded(on: end.handle)
+    }
+
+    func close(_ id: UInt64, by transport: SimulatedTransport) {
+        scheduler.schedule(after: latency) { [self] in
+            guard let stream = streams.removeValue(forKey: id) else { return }
+            for end in stream.ends { end.transport.lost(end.handle, "closed") }
+        }
+    }
+}
+
+/// One host on the simulated network.
+final class SimulatedTransport: Transport {
+    weak var delegate: (any TransportDelegate)?
+    let network: SimulatedNetwork
+    let number: Int
+    var streams: [ConnectionHandle: UInt64] = [:]
+    private var lastHandle: UInt64 = 0
+
+    init(network: SimulatedNetwork, number: Int) {
+        self.network = network
+        self.number = number
+    }
+
+    func newHandle(stream: UInt64?) -> ConnectionHandle {
+        lastHandle += 1
+        let handle = ConnectionHandle(rawValue: lastHandle)
+        if let stream { streams[handle] = stream }
+        return handle
+    }
+
+    func connect(to endpoint: PeerEndpoint, timeout: Interval) -> ConnectionHandle {
+        let handle = newHandle(stream: nil)
+        network.open(from: self, handle, to: endpoint)
+        return handle
+    }
+
+    func write(_ octets: ByteBuffer, on connection: ConnectionHandle) {
+        guard let stream = streams[connection] else { return }
+        network.send(octets, on: stream, from: self)
+    }
+
+    func setReading(_ isReading: Bool, on connection: ConnectionHandle) {}
+
+    func close(_ connection: ConnectionHandle) {
+        guard let stream = streams[connection] else { return }
+        network.close(stream, by: self)
+    }
+
+    func stopListening() {}
+
+    func lost(_ handle: ConnectionHandle, _ reason: String) {
+        streams[handle] = nil
+        delegate?.closed(handle, reason: reason)
+    }
+}
+
+/// A generator whose every run can be repeated from its seed.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z &>> 31)
+    }
+}
