@@ -7,7 +7,6 @@ import PackageDescription
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let posix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
-let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -20,7 +19,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -29,9 +27,11 @@ let package = Package(
         // Tier 0: what everything speaks of.
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "Digests", dependencies: ["CLibCrypto"]),
         .target(name: "EnvelopeModel", dependencies: [nio]),
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
-        .target(name: "IMXWire", dependencies: ["EnvelopeModel", nio, crypto]),
+        .target(name: "IMXWire", dependencies: ["EnvelopeModel", "Digests", nio]),
         .target(name: "XMLStream", dependencies: ["CExpat", nio]),
         .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio]),
         .target(
@@ -62,7 +62,7 @@ let package = Package(
             name: "XMPPAdapter",
             dependencies: [
                 "CIDN2", "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
-                nio, posix, crypto, logging,
+                "Digests", nio, posix, logging,
             ],
             path: "Adapters/XMPP", exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]),
         // Tier 5: the conformance kit and the one executable.
@@ -94,7 +94,10 @@ let package = Package(
             ]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["imx", "Configuration", "EnvelopeModel", nio, posix]),
+            dependencies: [
+                "imx", "Configuration", "EnvelopeModel", nio, posix,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
@@ -102,7 +105,7 @@ let package = Package(
             dependencies: [
                 "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
             ]),
-        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio, crypto]),
+        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio]),
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
         .testTarget(
             name: "XMPPAdapterTests",

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AdapterKit
 import EnvelopeModel
-import Logging
 import IMXWire
+import Logging
+// Needed for CircularBuffer's own `append`: where its module is not imported, the standard library's stands in, and
+// that one copies the whole queue.
+import NIOCore
 
 /// What the core gives us to send, and what we tell it of the outcome.
 extension IMXFront {

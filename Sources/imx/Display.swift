@@ -16,7 +16,10 @@ enum Display {
     /// What became of a message, and its way.
     static func text(_ report: SendReport) -> String {
         let code = OutcomeCode(rawValue: report.code)
-        var lines = ["\(Outcome(code).disposition) (\(code) \(code.meaning)) in \(decimal(report.milliseconds)) ms"]
+        let disposition = Outcome(code).disposition
+        let state = "\(disposition)" + (disposition == .failed && code.isTemporary ? " for now" : "")
+        let meaning = code == .delivered ? "\(code)" : "\(code) \(code.meaning)"
+        var lines = ["\(state) (\(meaning)) in \(decimal(report.milliseconds)) ms"]
         if let text = report.text { lines.append("  \(Terminal.safe(text))") }
         if let seconds = report.retryAfter { lines.append("  try again in \(seconds) s") }
         let places = report.path.map(\.place.count).max() ?? 0

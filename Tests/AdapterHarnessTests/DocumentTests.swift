@@ -35,7 +35,8 @@ struct DocumentTests {
         }
         let sources = try [
             "Tests/AdapterHarnessTests/JournalAdapter.swift", "Adapters/Stub/StubAdapter.swift",
-            "Adapters/Stub/StubSettings.swift", "Tests/AdapterHarnessTests/JournalTests.swift",
+            "Adapters/Stub/StubSettings.swift", "Sources/imx/CompiledAdapters.swift",
+            "Tests/AdapterHarnessTests/JournalTests.swift",
         ].map { try text(of: $0) }.joined()
         #expect(quotations.count >= 5)
         for quotation in quotations {

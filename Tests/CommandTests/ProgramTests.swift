@@ -4,39 +4,17 @@ import Testing
 
 @testable import imx
 
-/// Runs the real program.
+/// Runs the real program without an aggregator.
 @Suite struct ProgramTests {
-    private let directory: URL
+    private let program = Result { try Program() }
 
-    init() throws {
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
-            "imx-\(UInt32.random(in: 0 ... .max))"
-        )
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    private func imx(_ arguments: [String]) throws -> (code: Int32, out: String, err: String) {
+        try program.get().run(arguments)
     }
 
-    private func imx(_ arguments: String...) throws -> (code: Int32, out: String, err: String) {
-        let process = Process()
-        let products = Bundle.main.bundleURL.deletingLastPathComponent()
-        let candidates = [products.appendingPathComponent("imx"), Bundle.main.bundleURL.appendingPathComponent("imx")]
-        process.executableURL = candidates.first { FileManager.default.isExecutableFile(atPath: $0.path) }
-        process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin"]
-        let (out, err) = (Pipe(), Pipe())
-        process.standardOutput = out
-        process.standardError = err
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        let texts = [out, err].map { String(decoding: $0.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) }
-        process.waitUntilExit()
-        return (process.terminationStatus, texts[0], texts[1])
-    }
+    private func imx(_ arguments: String...) throws -> (code: Int32, out: String, err: String) { try imx(arguments) }
 
-    private func write(_ text: String) throws -> String {
-        let path = directory.appendingPathComponent("f.yaml").path
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
-        return path
-    }
+    private func write(_ text: String) throws -> String { try program.get().write(text) }
 
     @Test("Commands: version and help go to standard output with exit code 0")
     func help() throws {
@@ -44,24 +22,16 @@ import Testing
         for arguments in [
             ["--help"], ["serve", "--help"], ["send", "--help"], ["status", "--help"], ["config", "check", "--help"],
         ] {
-            let process = try imx(arguments[0], Array(arguments.dropFirst()))
+            let process = try imx(arguments)
             #expect(process.code == 0 && process.err.isEmpty)
             #expect(process.out.contains("EXAMPLE"), "\(arguments)")
-        }
-    }
-
-    private func imx(_ first: String, _ rest: [String]) throws -> (code: Int32, out: String, err: String) {
-        switch rest.count {
-        case 0: try imx(first)
-        case 1: try imx(first, rest[0])
-        default: try imx(first, rest[0], rest[1])
         }
     }
 
     @Test("Commands: a command line that is wrong ends with exit code 2 and says what is right")
     func usage() throws {
         for arguments in [["sned"], ["send"], ["status", "--jsn"]] {
-            let ended = try imx(arguments[0], Array(arguments.dropFirst()))
+            let ended = try imx(arguments)
             #expect(ended.code == 2 && ended.out.isEmpty && ended.err.contains("Usage: imx"), "\(ended)")
         }
         let ended = try imx("send", "alice", "bob@b.example", "hi")
@@ -88,14 +58,15 @@ import Testing
 
     @Test("Commands: without an aggregator, send and status say which one is not running and how to start it")
     func notRunning() throws {
-        let path = try write("name: north\nstate-directory: \(directory.path)\n# the rest does not matter here\n")
+        let directory = try program.get().directory.path
+        let path = try write("name: north\nstate-directory: \(directory)\n# the rest does not matter here\n")
         for ended in [
             try imx("status", "--config", path), try imx("send", "a@a.example", "b@b.example", "x", "--config", path),
         ] {
             #expect(ended.code == 2)
             #expect(
                 ended.err == """
-                    imx: the aggregator "north" is not running: nobody answers at \(directory.path)/control.sock
+                    imx: the aggregator "north" is not running: nobody answers at \(directory)/control.sock
                         start it: imx serve --config \(path)
 
                     """

@@ -81,15 +81,18 @@ import Testing
         page.begin(run: run)
         page.write(book)
         let copy = try killed()
-        let left = try LedgerPage(path: copy + "/ledger")
+        var left = try LedgerPage(path: copy + "/ledger")
         #expect(left.inherited?.run == run)
         #expect(left.inherited?.totals == book)
-        let second = try StateDatabase(path: copy + "/state.sqlite")
-        let begun = try second.begin(version: "1", at: WallTime(milliseconds: 9000), inherited: left.inherited)
+        let after = try StateDatabase(path: copy + "/state.sqlite")
+        let begun = try after.begin(version: "1", at: WallTime(milliseconds: 9000), inherited: left.inherited)
         #expect(begun.previous?.totals == book.closed)
         #expect(book.closed.uncertain == 4 && book.closed.waiting == 0)
         // The page of another run says nothing about this one.
         left.begin(run: begun.run)
+        let second = try #require(throws: StoreError.self) { try LedgerPage(path: copy + "/ledger") }
+        #expect(second.description.contains("in use by another process"))
+        left = try LedgerPage(path: directory + "/other")
         #expect(try LedgerPage(path: copy + "/ledger").inherited?.totals == LedgerTotals())
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Crypto
+import Digests
 
 package import struct NIOCore.ByteBuffer
 
@@ -68,7 +68,7 @@ package struct ConnectionID: Sendable, Equatable {
         input.appendPrefixed(dialler)
         input.appendPrefixed(acceptor)
         input.appendPrefixed(binding ?? ByteBuffer())
-        value = Octets32(SHA256.hash(data: input))
+        value = Octets32(Digests.sha256(input))
     }
 
     /// The octets.
@@ -99,8 +99,7 @@ struct ClaimBinding {
 }
 
 func hmac(_ key: Octets32, _ input: [UInt8]) -> Octets32 {
-    let key = SymmetricKey(data: Array(key.buffer.readableBytesView))
-    return Octets32(HMAC<SHA256>.authenticationCode(for: input, using: key))
+    Octets32(Digests.hmacSHA256(key: Array(key.buffer.readableBytesView), input))
 }
 
 /// A label and a zero octet, so that no two inputs of different meaning are ever alike.

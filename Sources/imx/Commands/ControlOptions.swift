@@ -18,7 +18,7 @@ struct ControlOptions: ParsableArguments {
             if case .refused(let reason) = response { throw .other(reason) }
             return response
         } catch {
-            throw CommandFailure(message(for: error, place), code: code(for: error, request))
+            throw CommandFailure(message(for: error, request, place), code: code(for: error, request))
         }
     }
 
@@ -37,7 +37,7 @@ struct ControlOptions: ParsableArguments {
         }
     }
 
-    private func message(for failure: ControlClient.Failure, _ place: Place) -> String {
+    private func message(for failure: ControlClient.Failure, _ request: ControlRequest, _ place: Place) -> String {
         let name = place.name.map { "the aggregator \"\($0)\"" } ?? "the aggregator"
         switch failure {
         case .notRunning:
@@ -46,7 +46,10 @@ struct ControlOptions: ParsableArguments {
         case .notAllowed:
             return "this user may not use the control socket \(place.socket)\n"
                 + "    run the command as the user that runs \(name)"
-        case .noAnswer(let reason): return "\(name) gave no answer: \(reason)"
+        case .noAnswer(let reason):
+            guard case .send = request else { return "\(name) gave no answer: \(reason)" }
+            return "uncertain: \(name) gave no answer: \(reason)\n"
+                + "    the message may have been delivered; imx outcomes lists it if it was not"
         case .other(let reason): return reason
         }
     }
