@@ -42,6 +42,7 @@ extension XMPPAdapter {
             if let losses = envelope.details?.losses, !losses.isEmpty {
                 host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
             }
+            if isPaused { envelope.detach() }
             incoming.append(Submission(token: submissions.insert(header), envelope: envelope))
         case .refused(let outcome):
             drop(.malformed, stanza)
@@ -203,9 +204,18 @@ extension XMPPAdapter {
         host.submit(batch)
     }
 
+    /// Gives back what is held and will not be submitted any more.
+    func refuseHeld() {
+        for submission in incoming {
+            guard let header = submissions.remove(submission.token) else { continue }
+            answer(Outcome(.unavailable, "the aggregator is stopping"), header)
+        }
+        incoming.removeAll()
+    }
+
     /// A full core stops our reading, but never while answers are due that make room in it: messages between two
     /// domains of one link would wait for each other.
     func updateReading() {
-        link?.setReading(!isPaused || ledger.count > 0)
+        link?.setReading(!isPaused || ledger.count > 0 || ledger.barrierCount > 0)
     }
 }
