@@ -119,6 +119,7 @@ public final class XMPPAdapter: Adapter {
         if ledger.barrierCount == 0 {
             writePing(on: link)
             link.flush()
+            updateReading()
         }
         scheduleTick()
     }
@@ -150,6 +151,7 @@ public final class XMPPAdapter: Adapter {
         stopCompletion = nil
         timer?.cancel()
         host.turn {
+            refuseHeld()
             link?.close("stopping")
             for delivery in queue {
                 guard let delivery else { continue }

@@ -57,8 +57,10 @@ public struct Domain: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The name's octets in a buffer of their own.
     public var octets: ByteBuffer { ByteBuffer(string: name) }
 
+    /// The canonical name.
     public var description: String { name }
 
+    /// Whether `a` comes first in the order of the names' octets.
     public static func < (a: Domain, b: Domain) -> Bool { a.name < b.name }
 }
 

@@ -79,6 +79,7 @@ public struct OutcomeCode: RawRepresentable, Sendable, Hashable, CustomStringCon
     /// Whether the same request may succeed later.
     public var isTemporary: Bool { classCode == 4000 }
 
+    /// The number as text.
     public var description: String { String(rawValue) }
 }
 

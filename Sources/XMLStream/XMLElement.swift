@@ -39,8 +39,11 @@ package struct XMLElement {
 
     /// Whether the attribute `name` is there and has this value.
     package func attribute(_ name: XMLName, is value: StaticString) -> Bool {
-        guard let octets = attribute(name) else { return false }
-        return octets.isEqual(to: value)
+        let range = store.nodes[index].attributes
+        for place in Int(range.start)..<Int(range.end) where store.attributes[place].name == name {
+            return store.isEqual(store.attributes[place].value, to: value)
+        }
+        return false
     }
 
     /// The elements inside this one, not those inside them.
@@ -87,14 +90,5 @@ package struct XMLElement {
             }
             return nil
         }
-    }
-}
-
-extension ByteBuffer {
-    /// Whether the readable octets are those of `text`.
-    package func isEqual(to text: StaticString) -> Bool {
-        guard text.hasPointerRepresentation, readableBytes == text.utf8CodeUnitCount else { return false }
-        let expected = UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-        return withUnsafeReadableBytes { $0.elementsEqual(expected) }
     }
 }

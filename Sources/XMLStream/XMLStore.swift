@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import NIOCore
 
 /// The elements of one read burst, flat: one arena of octets, and ranges into it.
@@ -116,6 +117,15 @@ final class XMLStore {
         for index in attributes.indices {
             attributes[index].spelling.move(back: mark.octets)
             attributes[index].value.move(back: mark.octets)
+        }
+    }
+
+    /// Whether the octets of `range` are those of `text`.
+    func isEqual(_ range: Range, to text: StaticString) -> Bool {
+        guard text.hasPointerRepresentation, range.count == text.utf8CodeUnitCount else { return false }
+        return octets.withUnsafeReadableBytes { all in
+            guard let start = all.baseAddress, Int(range.end) <= all.count else { return false }
+            return memcmp(start + Int(range.start), text.utf8Start, range.count) == 0
         }
     }
 

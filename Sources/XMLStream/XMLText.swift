@@ -41,6 +41,12 @@ extension ByteBuffer {
             var start = 0
             var index = 0
             while index < source.count {
+                if index &+ 8 <= source.count,
+                    XMLEscapes.arePlain(source.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                {
+                    index &+= 8
+                    continue
+                }
                 let kind = table[Int(source[index])]
                 if kind == XMLEscapes.plain {
                     index += 1
@@ -90,6 +96,18 @@ enum XMLEscapes {
             if octet >= 0x80 { return lead }
             return octet < 0x20 && octet != 0x09 && octet != 0x0A ? forbidden : plain  // XML 1.0 §2.2
         }
+    }
+
+    /// Whether eight octets at once need no look at any of them: printable ASCII, and none of `"&'<>`.
+    static func arePlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let tops = ones &* 0x80
+        // The top bit of an octet of `zero` is set where that octet of `lanes` is zero, and perhaps above one that is.
+        func zero(_ lanes: UInt64) -> UInt64 { (lanes &- ones) & ~lanes & tops }
+        let controls = (word &- ones &* 0x20) & ~word & tops
+        let quotes = zero(word ^ ones &* 0x22) | zero((word | ones) ^ ones &* 0x27)
+        let brackets = zero((word | ones &* 0x02) ^ ones &* 0x3E)
+        return (word & tops) | controls | quotes | brackets == 0
     }
 
     static func reference(to octet: UInt8) -> StaticString {

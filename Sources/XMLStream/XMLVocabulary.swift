@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import NIOCore
+import Glibc
 
 /// The number of a name that a vocabulary knows, so that names are compared as integers.
 package struct XMLName: RawRepresentable, Sendable, Hashable {
@@ -39,10 +39,13 @@ package struct XMLVocabulary: Sendable {
     private struct Slot {
         var hash: UInt64 = 0
         var name = XMLName.unknown
-        var spelling: [UInt8] = []
+        /// Where the name stands in the list of spellings; empty for a free slot.
+        var start = 0
+        var count = 0
     }
 
     private var slots: [Slot]
+    private var spellings: [UInt8] = []
     private let mask: Int
 
     /// Makes a vocabulary.
@@ -54,8 +57,14 @@ package struct XMLVocabulary: Sendable {
         for entry in entries {
             let hash = entry.spelling.withUnsafeBytes { XMLVocabulary.hash($0) }
             var index = Int(truncatingIfNeeded: hash) & mask
-            while !slots[index].spelling.isEmpty { index = (index + 1) & mask }
-            slots[index] = Slot(hash: hash, name: entry.name, spelling: entry.spelling)
+            while slots[index].count > 0 { index = (index + 1) & mask }
+            slots[index] = Slot(
+                hash: hash,
+                name: entry.name,
+                start: spellings.count,
+                count: entry.spelling.count
+            )
+            spellings += entry.spelling
         }
     }
 
@@ -63,14 +72,18 @@ package struct XMLVocabulary: Sendable {
     func name(of octets: UnsafeRawBufferPointer) -> XMLName {
         let hash = XMLVocabulary.hash(octets)
         var index = Int(truncatingIfNeeded: hash) & mask
-        return slots.withUnsafeBufferPointer { slots in
-            while !slots[index].spelling.isEmpty {
-                if slots[index].hash == hash, slots[index].spelling.withUnsafeBytes({ octets.elementsEqual($0) }) {
-                    return slots[index].name
-                }
-                index = (index + 1) & mask
-            }
-            return .unknown
+        while true {
+            let slot = slots[index]
+            guard slot.count > 0 else { return .unknown }
+            if slot.hash == hash, slot.count == octets.count, isSpelling(slot, octets) { return slot.name }
+            index = (index + 1) & mask
+        }
+    }
+
+    private func isSpelling(_ slot: Slot, _ octets: UnsafeRawBufferPointer) -> Bool {
+        guard let start = octets.baseAddress else { return false }
+        return spellings.withUnsafeBytes { all in
+            all.baseAddress.map { memcmp($0 + slot.start, start, slot.count) == 0 } ?? false
         }
     }
 

@@ -84,3 +84,19 @@ struct SplitMix: RandomNumberGenerator {
         return value ^ value >> 31
     }
 }
+
+@Suite("Plain octets are found eight at a time")
+struct PlainWordTests {
+    @Test("RFC6120 11: a word is plain exactly when each of its octets is, wherever it stands", arguments: 0..<8)
+    func words(_ place: Int) {
+        for octet in UInt8.min...UInt8.max {
+            for filler in [UInt8(ascii: "a"), 0x20, 0x7F, 0x23] {
+                var octets = [UInt8](repeating: filler, count: 8)
+                octets[place] = octet
+                let word = octets.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+                let isPlain = octet >= 0x20 && octet < 0x80 && !"\"&'<>".utf8.contains(octet)
+                #expect(XMLEscapes.arePlain(word) == isPlain)
+            }
+        }
+    }
+}

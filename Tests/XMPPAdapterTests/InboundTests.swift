@@ -191,6 +191,20 @@ struct InboundTests {
         #expect(bench.server.isReading)
     }
 
+    @Test("XEP-0199: a full core does not make the server look dead")
+    func pausedForLong() {
+        let bench = Bench()
+        bench.bringUp()
+        bench.adapter.pause()
+        for _ in 0..<10 {
+            bench.host.advance(by: .seconds(15))
+            #expect(bench.server.isReading)
+            bench.confirm()
+            #expect(!bench.server.isReading)
+        }
+        #expect(bench.host.states == [.connecting, .up])
+    }
+
     @Test("RFC6120 4: the same comes out however the octets are cut", arguments: [1, 3, 50])
     func chunks(_ chunk: Int) {
         let bench = Bench()
@@ -246,6 +260,22 @@ struct StopTests {
         #expect(bench.host.settlements[tickets[1]]?.code == .unavailable)
         bench.host.advance(by: .seconds(100))
         #expect(completions == 1)
+    }
+
+    @Test("IMX stop: what a full core did not take is given back to its sender")
+    func held() {
+        var bench = Bench()
+        bench.bringUp()
+        _ = bench.deliver([Bench.message()])
+        bench.adapter.pause()
+        bench.server.send(message("1"))
+        _ = bench.server.take()
+        bench.adapter.stop(by: bench.host.now + .seconds(10)) {}
+        bench.host.advance(by: .seconds(10))
+        #expect(bench.host.submissions.isEmpty)
+        let written = bench.server.take()
+        #expect(written.contains("id='1'><error type='wait'><recipient-unavailable "))
+        #expect(written.hasSuffix("</stream:stream>"))
     }
 
     @Test("IMX stop: without a link it is over at once")

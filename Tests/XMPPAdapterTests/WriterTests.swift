@@ -175,3 +175,45 @@ struct WriterTests {
         #expect(StanzaID.messageID(ByteBuffer(string: text)) == id)
     }
 }
+
+@Suite("Plain MIME entities are read at once")
+struct PlainEntityTests {
+    private static let start = "From: a@b\r\nTo: c@d\r\nContent-Type: text/plain; charset=utf-8\r\n"
+
+    @Test(
+        "IMX 5.1: the commonest entity and its near misses",
+        arguments: [
+            (start + "\r\ntext", "<body>text</body>"), (start + "\r\na\r\nb", "<body>a\nb</body>"),
+            (start + "Content-Language: de\r\n\r\ntext", "<body xml:lang='de'>text</body>"),
+            (start + "X-Other: 1\r\n\r\ntext", "<body>text</body>"),
+            (start + " ; format=flowed\r\n\r\ntext", "<body>text</body>"),
+            (
+                "From: a@b\r\n folded\r\nTo: c@d\r\nContent-Type: text/plain; charset=utf-8\r\n\r\ntext",
+                "<body>text</body>"
+            ),
+            (
+                "From: a@b\r\nTo: c@d\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                    + "Content-Transfer-Encoding: base64\r\n\r\ndGV4dA==", "<body>text</body>"
+            ),
+            (
+                start + "Content-Language: de\r\nContent-Transfer-Encoding: base64\r\n\r\ndGV4dA==",
+                "<body xml:lang='de'>text</body>"
+            ),
+        ]
+    )
+    func shapes(_ entity: String, _ expected: String) {
+        let (text, result) = writing(Bench.message { $0.body = .entity(ByteBuffer(string: entity)) })
+        #expect(text.contains(">" + expected + "</message>"), "\(text) \(result)")
+    }
+
+    @Test(
+        "IMX 5.1: an entity without content, or cut short, is refused",
+        arguments: [start + "\r\n", start, "From: a", "", "\r\n"]
+    )
+    func refused(_ entity: String) {
+        guard case .refused = writing(Bench.message { $0.body = .entity(ByteBuffer(string: entity)) }).result else {
+            Issue.record("taken")
+            return
+        }
+    }
+}

@@ -18,8 +18,8 @@ struct SenderNames {
     /// Whether `sender` may be shown under the folded address: nobody else is.
     mutating func admit(_ sender: Address) -> Bool {
         let folded = SenderNames.folded(sender)
-        let name = (folded ?? sender).hashValue
         let exact = sender.hashValue
+        let name = folded?.hashValue ?? exact
         if let first = known[name] { return first == exact }
         if known.count >= SenderNames.limit {
             known.removeAll(keepingCapacity: true)

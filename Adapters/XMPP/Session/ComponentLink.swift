@@ -167,7 +167,8 @@ final class ComponentLink: ComponentTransportUser {
             }
         }
         // Trying again at once would not help: somebody has to mend a configuration first.
-        let isPermanent = ["not-authorized", "host-unknown", "conflict", "invalid-namespace"].contains(condition)
+        // A conflict is not among them: the server may not have noticed yet that our last link is gone.
+        let isPermanent = ["not-authorized", "host-unknown", "invalid-namespace"].contains(condition)
         output.writeStaticString("</stream:stream>")
         flush()
         end("the server ended the stream, \(condition)\(text)", isPermanent: isPermanent)

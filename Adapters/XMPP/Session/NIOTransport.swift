@@ -30,7 +30,11 @@ package final class NIODialer: ComponentDialer {
             }
             .connect(host: host, port: port)
             .assumeIsolated()
-            .whenFailure { error in handler.value.failed(String(describing: error)) }
+            .whenFailure { [host, port] error in
+                // Several addresses may have been tried; the first says enough.
+                let first = (error as? NIOConnectionError)?.connectionErrors.first?.error ?? error
+                handler.value.failed("no connection to \(host):\(port): \(first)")
+            }
     }
 }
 

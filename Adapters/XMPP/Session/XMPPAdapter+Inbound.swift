@@ -19,12 +19,12 @@ extension XMPPAdapter {
         case Names.message: receivedMessage(stanza)
         case Names.iq: receivedRequest(stanza)
         case Names.presence: receivedPresence(stanza)
-        default: host.count(.malformed)
+        default: drop(.malformed, stanza)
         }
     }
 
     func linkReceivedOversize(_ stanza: XMLElement, _ limit: XMLLimit) {
-        host.count(.malformed)
+        drop(.malformed, stanza)
         let kinds: [XMLName: StanzaHeader.Kind] = [Names.message: .message, Names.iq: .iq, Names.presence: .presence]
         guard let kind = kinds[stanza.name], let header = StanzaHeader(stanza, kind),
             !stanza.attribute(Names.type, is: "error"), !stanza.attribute(Names.type, is: "result")
@@ -36,17 +36,21 @@ extension XMPPAdapter {
         switch MessageReader.read(stanza, context) {
         case .envelope(var envelope, let form):
             envelope.destination = senders.original(of: envelope.destination)
-            guard let header = StanzaHeader(stanza, .message) else { return host.count(.malformed) }
+            guard let header = StanzaHeader(stanza, .message) else { return drop(.malformed, stanza) }
             if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
             remember(form, of: envelope.source)
+            if let losses = envelope.details?.losses, !losses.isEmpty {
+                host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
+            }
+            if isPaused { envelope.detach() }
             incoming.append(Submission(token: submissions.insert(header), envelope: envelope))
         case .refused(let outcome):
-            host.count(.malformed)
+            drop(.malformed, stanza)
             if let header = StanzaHeader(stanza, .message) { answer(outcome, header) }
-        case .dropped(.chatState): host.count(.chatState)
-        case .dropped(.report): host.count(.report)
-        case .dropped(.malformed): host.count(.malformed)
-        case .failure(let failure): received(failure)
+        case .dropped(.chatState): drop(.chatState, stanza)
+        case .dropped(.report): drop(.report, stanza)
+        case .dropped(.malformed): drop(.malformed, stanza)
+        case .failure(let failure): received(failure, stanza)
         }
     }
 
@@ -63,16 +67,16 @@ extension XMPPAdapter {
     }
 
     /// An error for something that we sent: the outcome of a delivery, or later word about it.
-    private func received(_ failure: StanzaFailure) {
+    private func received(_ failure: StanzaFailure, _ stanza: XMLElement) {
         var failure = failure
         failure.source = senders.original(of: failure.source)
-        guard let fingerprint = writer.fingerprint(of: failure) else { return host.count(.strayError) }
+        guard let fingerprint = writer.fingerprint(of: failure) else { return drop(.strayError, stanza) }
         switch ledger.take(fingerprint) {
         case .pending(let ticket):
             losses[ticket] = nil
             host.settle(ticket, failure.outcome)
         case .confirmed:
-            guard let about = StanzaID.messageID(failure.id), !isStopping else { return host.count(.strayError) }
+            guard let about = StanzaID.messageID(failure.id), !isStopping else { return drop(.strayError, stanza) }
             let report = Envelope(
                 operation: .report(Envelope.Report(about: about, outcome: failure.outcome)),
                 source: failure.destination,
@@ -82,18 +86,30 @@ extension XMPPAdapter {
             )
             incoming.append(Submission(token: 0, envelope: report))
         case .none:
-            host.count(.strayError)
+            drop(.strayError, stanza)
         }
+    }
+
+    /// Counts a stanza that is dropped, and says at level debug whose it was.
+    private func drop(_ reason: DropReason, _ stanza: XMLElement) {
+        host.count(reason)
+        host.logger.debug("dropped a stanza: \(reason.rawValue)", metadata: ["from": .string(sender(of: stanza))])
+    }
+
+    private func sender(of stanza: XMLElement) -> String {
+        stanza.attribute(Names.from).flatMap { JID($0, names: addresses.names) }.map { jid in
+            (jid.localPart.map { String(buffer: $0) + "@" } ?? "") + jid.domain.name
+        } ?? "nobody"
     }
 
     // MARK: Requests and presence
 
     private func receivedRequest(_ stanza: XMLElement) {
         if stanza.attribute(Names.type, is: "result") || stanza.attribute(Names.type, is: "error") {
-            if !takeAnswer(stanza) { host.count(.strayAnswer) }
+            if !takeAnswer(stanza) { drop(.strayAnswer, stanza) }
             return
         }
-        guard let header = StanzaHeader(stanza, .iq) else { return host.count(.malformed) }
+        guard let header = StanzaHeader(stanza, .iq) else { return drop(.malformed, stanza) }
         let isGet = stanza.attribute(Names.type, is: "get")
         let isOurs = JID(header.to, names: addresses.names).map {
             $0.domain == settings.component && $0.localPart == nil
@@ -107,7 +123,7 @@ extension XMPPAdapter {
             reply { ReplyWriter.writeResult(XMPPAdapter.discoInfo, answering: header, to: &$0) }
         } else {
             // RFC 6120 §8.2.3: every request is answered.
-            host.count(.unknownRequest)
+            drop(.unknownRequest, stanza)
             answer(Outcome(.notUnderstood, "this request is not known here"), header)
         }
     }
@@ -131,7 +147,7 @@ extension XMPPAdapter {
     }
 
     private func receivedPresence(_ stanza: XMLElement) {
-        host.count(.presence)
+        drop(.presence, stanza)
         guard stanza.attribute(Names.type, is: "subscribe"), let header = StanzaHeader(stanza, .presence) else {
             return
         }
@@ -188,9 +204,18 @@ extension XMPPAdapter {
         host.submit(batch)
     }
 
+    /// Gives back what is held and will not be submitted any more.
+    func refuseHeld() {
+        for submission in incoming {
+            guard let header = submissions.remove(submission.token) else { continue }
+            answer(Outcome(.unavailable, "the aggregator is stopping"), header)
+        }
+        incoming.removeAll()
+    }
+
     /// A full core stops our reading, but never while answers are due that make room in it: messages between two
     /// domains of one link would wait for each other.
     func updateReading() {
-        link?.setReading(!isPaused || ledger.count > 0)
+        link?.setReading(!isPaused || ledger.count > 0 || ledger.barrierCount > 0)
     }
 }

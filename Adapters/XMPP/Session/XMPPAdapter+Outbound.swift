@@ -12,18 +12,22 @@ extension XMPPAdapter {
 
     /// Writes the batch, or keeps what the link does not take now.
     public func deliver(_ batch: [Delivery]) {
-        for delivery in batch {
-            if isStopping {
-                host.settle(delivery.ticket, Outcome(.unavailable, "the aggregator is stopping"))
-            } else if queue.isEmpty, canWrite {
-                write(delivery)
-            } else {
-                var kept = delivery.envelope
-                kept.detach()
-                queue.append(Delivery(ticket: delivery.ticket, envelope: kept))
-            }
+        host.turn {
+            for delivery in batch { take(delivery) }
+            finishBatch()
         }
-        finishBatch()
+    }
+
+    private func take(_ delivery: Delivery) {
+        if isStopping {
+            host.settle(delivery.ticket, Outcome(.unavailable, "the aggregator is stopping"))
+        } else if queue.isEmpty, canWrite {
+            write(delivery)
+        } else {
+            var kept = delivery.envelope
+            kept.detach()
+            queue.append(Delivery(ticket: delivery.ticket, envelope: kept))
+        }
     }
 
     /// Takes back what has not been written.

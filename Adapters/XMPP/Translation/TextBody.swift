@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import Glibc
 import MessageFormats
 import XMLStream
 
@@ -18,6 +19,9 @@ struct TextBody {
 
     /// The texts in `body`, the default one first; what stands beside them is listed as lost.
     static func all(in body: Body, _ losses: inout [Loss]) -> Result<[TextBody], Refusal> {
+        if case .entity(let octets) = body, let text = plain(octets), text.octets.readableBytes > 0 {
+            return .success([text])
+        }
         let parts: [BodyPart]
         switch MIMEEntity.parts(of: body) {
         case .success(let read): parts = read
@@ -46,6 +50,38 @@ struct TextBody {
             return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
         }
         return .success(found)
+    }
+
+    /// The text of an entity in the commonest shape, which aggregators write; nil for any other, which is read in full.
+    private static func plain(_ entity: ByteBuffer) -> TextBody? {
+        entity.withUnsafeReadableBytes { bytes -> (Int, String?)? in
+            var rest = bytes[...]
+            guard takeLine(&rest, "From: ") != nil, takeLine(&rest, "To: ") != nil,
+                takeLine(&rest, "Content-Type: text/plain; charset=utf-8")?.isEmpty == true
+            else { return nil }
+            let language = takeLine(&rest, "Content-Language: ").map { String(decoding: $0, as: UTF8.self) }
+            guard takeLine(&rest, "")?.isEmpty == true else { return nil }
+            return (rest.startIndex, language)
+        }.flatMap { start, language in
+            entity.getSlice(at: entity.readerIndex + start, length: entity.readableBytes - start)
+                .map { TextBody(octets: withLineFeeds($0), language: language) }
+        }
+    }
+
+    /// Takes a line that begins with `start` and returns what follows; nil, and nothing taken, where it does not.
+    private static func takeLine(
+        _ rest: inout Slice<UnsafeRawBufferPointer>,
+        _ start: StaticString
+    ) -> UnsafeRawBufferPointer? {
+        let length = start.utf8CodeUnitCount
+        let line = UnsafeRawBufferPointer(rebasing: rest)
+        guard line.count >= length + 2, let base = line.baseAddress, memcmp(base, start.utf8Start, length) == 0,
+            let end = memchr(base + length, 0x0D, line.count - length)
+        else { return nil }
+        let count = base.distance(to: UnsafeRawPointer(end))
+        guard count + 1 < line.count, line[count + 1] == 0x0A else { return nil }
+        rest = rest.dropFirst(count + 2)
+        return UnsafeRawBufferPointer(rebasing: line[length..<count])
     }
 
     private static func text(of part: BodyPart) -> TextBody? {
