@@ -98,6 +98,8 @@ final class FakeServer: ComponentDialer, ComponentTransport {
     private(set) var flushes = 0
     var isWritable = true
     var answersDials = true
+    /// As a channel does whose buffer fills and empties within one write.
+    var callsBackOnWrites = false
     private var written = ByteBuffer()
     private var asked: [Substring] = []
 
@@ -115,6 +117,7 @@ final class FakeServer: ComponentDialer, ComponentTransport {
         written.writeImmutableBuffer(octets)
         let pieces = String(buffer: octets).split(separator: "id='imx-ping-", omittingEmptySubsequences: false)
         asked += pieces.dropFirst().map { $0.prefix { $0 != "'" } }
+        if callsBackOnWrites { user?.becameWritable() }
     }
 
     func setReading(_ isReading: Bool) { self.isReading = isReading }
