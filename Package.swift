@@ -36,75 +36,90 @@ let package = Package(
         .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio]),
         .target(
             name: "Configuration",
-            dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]),
+            dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]
+        ),
         // Tier 2: what adapters and the core stand on.
         .target(name: "AdapterKit", dependencies: ["EnvelopeModel", nio, logging]),
         .target(
             name: "Store",
-            dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]
+        ),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
         // Tier 3: the core. No socket, no wire format.
         .target(
             name: "Aggregator",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Store", "Telemetry", nio, logging]),
+            dependencies: ["EnvelopeModel", "AdapterKit", "Store", "Telemetry", nio, logging]
+        ),
         // Tier 4: the ways in and out.
         .target(
             name: "IMXFront",
             dependencies: [
                 "EnvelopeModel", "IMXWire", "MessageFormats", "AdapterKit", "Aggregator", "Configuration", "Telemetry",
                 nio, posix, logging,
-            ]),
+            ]
+        ),
         .target(
             name: "StubAdapter",
             dependencies: ["EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", nio, logging],
-            path: "Adapters/Stub", exclude: ["README.md", "stub.example.yaml"]),
+            path: "Adapters/Stub",
+            exclude: ["README.md", "stub.example.yaml"]
+        ),
         .target(
             name: "XMPPAdapter",
             dependencies: [
                 "CIDN2", "EnvelopeModel", "AdapterKit", "Configuration", "MessageFormats", "XMLStream", "Telemetry",
                 "Digests", nio, posix, logging,
             ],
-            path: "Adapters/XMPP", exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]),
+            path: "Adapters/XMPP",
+            exclude: ["README.md", "xmpp.example.yaml", "mod_imx_route.lua"]
+        ),
         // Tier 5: the conformance kit and the one executable.
         .target(
             name: "AdapterHarness",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Store", nio, logging]),
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Store", nio, logging]
+        ),
         .executableTarget(
             name: "imx",
             dependencies: [
                 "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
                 "IMXWire", "MessageFormats", "StubAdapter", "XMPPAdapter", nio, posix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ]
+        ),
         .testTarget(
             name: "AdapterHarnessTests",
             dependencies: [
                 "AdapterHarness", "StubAdapter", "AdapterKit", "Aggregator", "Configuration", "EnvelopeModel",
                 "MessageFormats", "Store", nio, posix, logging,
-            ]),
+            ]
+        ),
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
-            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]),
+            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]
+        ),
         .testTarget(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
                 logging,
-            ]),
+            ]
+        ),
         .testTarget(
             name: "CommandTests",
             dependencies: [
                 "imx", "Configuration", "EnvelopeModel", nio, posix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ]
+        ),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
             name: "StoreTests",
             dependencies: [
                 "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
-            ]),
+            ]
+        ),
         .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio]),
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
         .testTarget(
@@ -112,7 +127,8 @@ let package = Package(
             dependencies: [
                 "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "XMLStream",
                 nio, posix, logging,
-            ]),
+            ]
+        ),
         .testTarget(name: "EndToEndTests"),
     ]
 )
@@ -123,7 +139,9 @@ if Context.environment["IMX_BENCHMARK"] != nil {
         .executableTarget(
             name: "imx-pair",
             dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "Store", nio, posix, logging],
-            path: "Tests/Benchmarks/Pair"))
+            path: "Tests/Benchmarks/Pair"
+        )
+    )
 }
 
 for target in package.targets where target.type != .system {

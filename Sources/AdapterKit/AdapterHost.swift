@@ -21,8 +21,10 @@ public protocol AdapterHost: AnyObject {
     /// Whether this instance speaks for `domain`.
     func serves(_ domain: Domain) -> Bool
 
-    /// Hands envelopes to the core, in order. Each is settled exactly once, perhaps before this call returns to the
-    /// event loop but never inside the call.
+    /// Hands envelopes to the core, in order. Each is settled exactly once.
+    ///
+    /// Inside a ``turn(_:)`` the core works on them when the turn ends. Outside of one it does so before this call
+    /// returns, so that ``Adapter/settled(_:)`` and ``Adapter/deliver(_:)`` may run inside the call.
     func submit(_ batch: [Submission])
 
     /// Ends a delivery. A void ticket is ignored and counted.

@@ -13,6 +13,7 @@ public struct Ticket: Sendable, Hashable, CustomStringConvertible {
         self.generation = generation
     }
 
+    /// The value for logs.
     public var description: String { "\(index).\(generation)" }
 }
 
@@ -83,6 +84,7 @@ public enum LinkState: Sendable, Hashable, CustomStringConvertible {
     /// Not connected, for a reason that people may read.
     case down(String)
 
+    /// The value for logs.
     public var description: String {
         switch self {
         case .connecting: "connecting"

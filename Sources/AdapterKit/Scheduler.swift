@@ -37,8 +37,10 @@ public final class EventLoopScheduler: Scheduler {
         self.eventLoop = eventLoop
     }
 
+    /// The time since the machine started.
     public var now: Instant { Instant(nanoseconds: NIODeadline.now().uptimeNanoseconds) }
 
+    /// Runs `body` on the event loop once `interval` has passed.
     @discardableResult
     public func schedule(after interval: Interval, _ body: @escaping () -> Void) -> ScheduledWork {
         let task = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(interval.nanoseconds)) { body() }

@@ -15,8 +15,11 @@ public enum Authority: Sendable, Hashable {
 
 /// The place where one adapter instance is joined to the core: its lanes, its window, and the batches for it.
 public final class AdapterPort: AdapterHost {
+    /// The instance's name.
     public let name: String
+    /// The clock and the timers of the aggregator.
     public let scheduler: any Scheduler
+    /// The logger of the instance.
     public let logger: Logger
     let index: UInt16
     let authority: Authority
@@ -39,6 +42,7 @@ public final class AdapterPort: AdapterHost {
     var recentLane: (index: UInt32, epoch: UInt64)?
     /// Why the last envelope found no lane.
     var refusal = Outcome(.internalError)
+    /// The state of the link, as the adapter last told it.
     public internal(set) var linkState = LinkState.connecting
     private unowned let core: AggregatorCore
 
@@ -51,32 +55,42 @@ public final class AdapterPort: AdapterHost {
         self.logger = logger
     }
 
+    /// The domains that the directory gives to the instance.
     public var domains: [Domain] { core.directory.domains(of: name) }
 
+    /// Whether the directory gives `domain` to the instance.
     public func serves(_ domain: Domain) -> Bool { core.directory[domain]?.adapter == name }
 
+    /// Accepts envelopes into the core.
     public func submit(_ batch: [Submission]) {
         core.turn { core.submit(batch, from: self) }
     }
 
+    /// Ends a delivery.
     public func settle(_ ticket: Ticket, _ outcome: Outcome) {
         core.turn { core.settle(ticket, outcome) }
     }
 
+    /// Collects what `body` brings for the core.
     public func turn(_ body: () -> Void) { core.turn(body) }
 
+    /// Notes the state of the link, and logs a change.
     public func linkChanged(to state: LinkState) {
         guard state != linkState else { return }
         linkState = state
         logger.notice("link \(state)")
     }
 
+    /// Counts something dropped.
     public func count(_ reason: DropReason) { core.drops[reason, default: 0] += 1 }
 
+    /// A new trace identifier.
     public func makeTraceID() -> TraceID { core.makeTraceID() }
 
+    /// A new message identifier.
     public func makeMessageID(native: String?) -> MessageID { core.makeMessageID(native: native) }
 
+    /// Notes a step of an envelope's way.
     public func note(_ trace: TraceID, _ step: @autoclosure () -> String) {
         core.note(trace, at: name, step())
     }

@@ -91,7 +91,11 @@ extension AggregatorCore {
             return nil
         }
         let lane = Lane(
-            source: source, destination: destination, port: target.port, domainClass: target.domainClass)
+            source: source,
+            destination: destination,
+            port: target.port,
+            domainClass: target.domainClass
+        )
         guard let index = lanes.add(lane) else {
             port.refusal = Outcome(.shortOfResources, "too many lanes", retryAfter: 5)
             return nil
@@ -116,7 +120,11 @@ extension AggregatorCore {
     }
 
     private func enqueue(
-        _ envelope: Envelope, token: UInt64, from port: AdapterPort, into lane: UInt32, slot: RepeatWindow.Slot
+        _ envelope: Envelope,
+        token: UInt64,
+        from port: AdapterPort,
+        into lane: UInt32,
+        slot: RepeatWindow.Slot
     ) {
         let octets = envelope.octetCount
         let deadline = min(envelope.deadline, now + lanes[lane].domainClass.deadline)

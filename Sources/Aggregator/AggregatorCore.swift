@@ -2,8 +2,9 @@
 public import AdapterKit
 public import EnvelopeModel
 public import Logging
-import struct NIOCore.ByteBuffer
 public import Store
+
+import struct NIOCore.ByteBuffer
 
 /// The core: takes envelopes from one adapter, and sees each of them to its one outcome at another.
 ///
@@ -49,7 +50,10 @@ public final class AggregatorCore {
 
     /// Makes a core without adapters.
     public init(
-        settings: CoreSettings, directory: DomainDirectory, scheduler: any Scheduler, repeatWindow: RepeatWindow,
+        settings: CoreSettings,
+        directory: DomainDirectory,
+        scheduler: any Scheduler,
+        repeatWindow: RepeatWindow,
         logger: Logger
     ) {
         self.settings = settings
@@ -69,7 +73,9 @@ public final class AggregatorCore {
     /// The name must be free. The adapter is started by ``start()``.
     @discardableResult
     public func attach<A: Adapter>(
-        named name: String, authority: Authority = .ownDomains, _ make: (AdapterPort) throws -> A
+        named name: String,
+        authority: Authority = .ownDomains,
+        _ make: (AdapterPort) throws -> A
     ) rethrows -> A {
         let port = makePort(name, authority)
         let adapter = try make(port)
@@ -87,7 +93,12 @@ public final class AggregatorCore {
         var logger = logger
         logger[metadataKey: "adapter"] = "\(name)"
         return AdapterPort(
-            name: name, index: UInt16(ports.count), authority: authority, core: self, logger: logger)
+            name: name,
+            index: UInt16(ports.count),
+            authority: authority,
+            core: self,
+            logger: logger
+        )
     }
 
     private func join(_ adapter: any Adapter, to port: AdapterPort) {

@@ -28,7 +28,9 @@ public struct DomainClass: Sendable, Hashable {
 
     /// Makes a class.
     public init(
-        name: String = "default", deadline: Interval = .seconds(30), maximumMessageOctets: Int = 64 << 10,
+        name: String = "default",
+        deadline: Interval = .seconds(30),
+        maximumMessageOctets: Int = 64 << 10,
         laneLimits: LaneLimits = LaneLimits()
     ) {
         self.name = name
@@ -53,7 +55,10 @@ public struct CoreSettings: Sendable {
 
     /// Makes settings.
     public init(
-        name: String, serverID: ServerID, maximumLanes: Int = 100_000, submissionWindow: Int = 8192,
+        name: String,
+        serverID: ServerID,
+        maximumLanes: Int = 100_000,
+        submissionWindow: Int = 8192,
         deadlineGrain: Interval = .milliseconds(100)
     ) {
         self.name = name

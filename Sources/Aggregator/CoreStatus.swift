@@ -82,7 +82,9 @@ extension AggregatorCore {
     /// What there is to see now.
     public var status: CoreStatus {
         CoreStatus(
-            ledger: ledger, waiting: tickets.unsettled, repeats: repeats,
+            ledger: ledger,
+            waiting: tickets.unsettled,
+            repeats: repeats,
             lostRepeatEntries: repeatWindow.lostEntries,
             outcomes: outcomeCounts.indices.lazy.filter { self.outcomeCounts[$0] > 0 }.map {
                 (OutcomeCode(rawValue: UInt16($0)), self.outcomeCounts[$0])
@@ -90,14 +92,25 @@ extension AggregatorCore {
             drops: drops,
             lanes: lanes.all.map {
                 CoreStatus.LaneStatus(
-                    source: $0.source, destination: $0.destination, adapter: ports[Int($0.port)].name,
-                    ledger: $0.ledger, waiting: $0.unsettled, waitingOctets: $0.unsettledOctets)
+                    source: $0.source,
+                    destination: $0.destination,
+                    adapter: ports[Int($0.port)].name,
+                    ledger: $0.ledger,
+                    waiting: $0.unsettled,
+                    waitingOctets: $0.unsettledOctets
+                )
             },
             adapters: ports.map {
                 CoreStatus.AdapterStatus(
-                    name: $0.name, kind: $0.kind, link: $0.linkState, outstanding: $0.outstanding,
-                    unsettledSubmissions: $0.unsettledSubmissions, isPaused: $0.isPaused)
-            })
+                    name: $0.name,
+                    kind: $0.kind,
+                    link: $0.linkState,
+                    outstanding: $0.outstanding,
+                    unsettledSubmissions: $0.unsettledSubmissions,
+                    isPaused: $0.isPaused
+                )
+            }
+        )
     }
 
     /// Calls `observer` with every step of the envelope with this trace identifier, until ``unwatch(_:)``.
@@ -127,10 +140,15 @@ extension AggregatorCore {
             metadata: [
                 "trace": "\(envelope.trace)", "outcome": "\(outcome.code)", "reason": "\(outcome.text ?? "")",
                 "from": "\(envelope.source.domain)", "to": "\(envelope.destination.domain)",
-            ])
+            ]
+        )
         onFailure?(
             FailedEnvelope(
-                trace: envelope.trace, source: envelope.source.domain, destination: envelope.destination.domain,
-                outcome: outcome))
+                trace: envelope.trace,
+                source: envelope.source.domain,
+                destination: envelope.destination.domain,
+                outcome: outcome
+            )
+        )
     }
 }

@@ -14,7 +14,14 @@ package enum Digests {
         [UInt8](unsafeUninitializedCapacity: 32) { output, count in
             var size: UInt32 = 0
             let result = HMAC(
-                EVP_sha256(), key, Int32(clamping: key.count), octets, octets.count, output.baseAddress, &size)
+                EVP_sha256(),
+                key,
+                Int32(clamping: key.count),
+                octets,
+                octets.count,
+                output.baseAddress,
+                &size
+            )
             precondition(result != nil && size == 32, "libcrypto has no HMAC-SHA-256")
             count = 32
         }

@@ -22,8 +22,14 @@ public struct BodyPart: Sendable, Hashable {
 
     /// Makes a part.
     public init(
-        mediaType: String, language: String? = nil, disposition: String? = nil, contentID: String? = nil,
-        headers: [HeaderField] = [], octets: ByteBuffer, isOpaque: Bool = false, isDerived: Bool = false
+        mediaType: String,
+        language: String? = nil,
+        disposition: String? = nil,
+        contentID: String? = nil,
+        headers: [HeaderField] = [],
+        octets: ByteBuffer,
+        isOpaque: Bool = false,
+        isDerived: Bool = false
     ) {
         self.mediaType = mediaType
         self.language = language

@@ -57,8 +57,10 @@ public struct Domain: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// The name's octets in a buffer of their own.
     public var octets: ByteBuffer { ByteBuffer(string: name) }
 
+    /// The canonical name.
     public var description: String { name }
 
+    /// Whether `a` comes first in the order of the names' octets.
     public static func < (a: Domain, b: Domain) -> Bool { a.name < b.name }
 }
 
@@ -67,6 +69,7 @@ extension StringProtocol {
     fileprivate func lowercasedASCII() -> String {
         String(
             decoding: utf8.map { $0 >= UInt8(ascii: "A") && $0 <= UInt8(ascii: "Z") ? $0 | 0x20 : $0 },
-            as: UTF8.self)
+            as: UTF8.self
+        )
     }
 }

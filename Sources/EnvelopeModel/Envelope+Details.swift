@@ -88,6 +88,7 @@ public struct ServerID: Sendable, Hashable, CustomStringConvertible {
         self.low = low
     }
 
+    /// The value for logs.
     public var description: String { TraceID(high: high, low: low).description }
 }
 
@@ -124,5 +125,6 @@ public struct Loss: Sendable, Hashable, CustomStringConvertible {
         self.reason = reason
     }
 
+    /// The value for logs.
     public var description: String { "\(feature): \(reason)" }
 }

@@ -53,8 +53,14 @@ public struct Envelope: Sendable, Hashable {
 
     /// Makes an envelope.
     public init(
-        operation: Operation = .message, source: Address, destination: Address, messageID: MessageID,
-        hops: UInt8 = initialHops, trace: TraceID, deadline: Instant = .distantFuture, body: Body = .none,
+        operation: Operation = .message,
+        source: Address,
+        destination: Address,
+        messageID: MessageID,
+        hops: UInt8 = initialHops,
+        trace: TraceID,
+        deadline: Instant = .distantFuture,
+        body: Body = .none,
         details: Details? = nil
     ) {
         self.operation = operation
@@ -90,7 +96,8 @@ public struct Envelope: Sendable, Hashable {
         var own = ByteBuffer()
         own.reserveCapacity(
             source.localPart.readableBytes + destination.localPart.readableBytes + messageID.octets.readableBytes
-                + body.octetCount)
+                + body.octetCount
+        )
         func moved(_ octets: ByteBuffer) -> ByteBuffer {
             own.writeImmutableBuffer(octets)
             return own.readSlice(length: octets.readableBytes) ?? octets

@@ -19,6 +19,7 @@ public struct Instant: Sendable, Hashable, Comparable {
     /// A point that no deadline reaches.
     public static let distantFuture = Instant(nanoseconds: .max)
 
+    /// Whether `a` comes first.
     @inlinable
     public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }
 
@@ -74,6 +75,7 @@ public struct Interval: Sendable, Hashable, Comparable {
     /// The length in seconds, for logs.
     public var seconds: Double { Double(nanoseconds) / 1e9 }
 
+    /// Whether `a` comes first.
     @inlinable
     public static func < (a: Interval, b: Interval) -> Bool { a.nanoseconds < b.nanoseconds }
 }

@@ -79,6 +79,7 @@ public struct OutcomeCode: RawRepresentable, Sendable, Hashable, CustomStringCon
     /// Whether the same request may succeed later.
     public var isTemporary: Bool { classCode == 4000 }
 
+    /// The number as text.
     public var description: String { String(rawValue) }
 }
 
@@ -113,8 +114,12 @@ public struct Outcome: Sendable, Hashable {
 
         /// Makes details.
         public init(
-            text: String? = nil, language: String? = nil, retryAfter: UInt32? = nil, newAddress: Address? = nil,
-            failedField: UInt16? = nil, baggage: [Baggage] = []
+            text: String? = nil,
+            language: String? = nil,
+            retryAfter: UInt32? = nil,
+            newAddress: Address? = nil,
+            failedField: UInt16? = nil,
+            baggage: [Baggage] = []
         ) {
             self.text = text
             self.language = language

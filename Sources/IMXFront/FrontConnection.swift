@@ -2,6 +2,7 @@
 import AdapterKit
 import EnvelopeModel
 import IMXWire
+
 import struct NIOCore.ByteBuffer
 
 /// One connection of the front: its machine, what we asked on it, and whom the peer may speak for on it.
@@ -52,7 +53,11 @@ final class FrontConnection {
     }
 
     init(
-        handle: ConnectionHandle, role: ConnectionRole, address: String, link: PeerLink?, machine: ConnectionMachine
+        handle: ConnectionHandle,
+        role: ConnectionRole,
+        address: String,
+        link: PeerLink?,
+        machine: ConnectionMachine
     ) {
         self.handle = handle
         self.role = role
@@ -97,7 +102,12 @@ final class FrontConnection {
     /// Notes that the peer may speak for `source` to `target` until `until`.
     func trust(_ source: Domain, _ target: Domain, until: Instant) {
         let pair = TrustedPair(
-            source: source, target: target, sourceOctets: source.octets, targetOctets: target.octets, until: until)
+            source: source,
+            target: target,
+            sourceOctets: source.octets,
+            targetOctets: target.octets,
+            until: until
+        )
         if let place = trusted.firstIndex(where: { $0.source == source && $0.target == target }) {
             trusted[place] = pair
         } else {

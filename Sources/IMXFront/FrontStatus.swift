@@ -20,20 +20,25 @@ extension IMXFront {
     /// The connections, and the links that wait for their next try.
     package var peers: [PeerStatus] {
         let open = connections.values.sorted { $0.handle.rawValue < $1.handle.rawValue }.map { connection in
-            let confirmed = connection.link?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
+            let confirmed =
+                connection.link?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
             return PeerStatus(
                 isOutgoing: connection.role == .dialler,
                 address: connection.link?.endpoint.description ?? connection.address,
                 state: connection.peer == nil ? "greeting" : connection.isLeaving ? "closing" : "open",
                 pairs: connection.role == .dialler ? confirmed : connection.trusted.map { ($0.source, $0.target) },
-                inFlight: connection.machine.requestsInFlight)
+                inFlight: connection.machine.requestsInFlight
+            )
         }
         let waiting = links.values.compactMap { link -> PeerStatus? in
             guard case .waiting = link.state else { return nil }
             return PeerStatus(
-                isOutgoing: true, address: link.endpoint.description,
-                state: "not reached: \(link.lastFailure ?? "the connection was lost"), trying again", pairs: [],
-                inFlight: 0)
+                isOutgoing: true,
+                address: link.endpoint.description,
+                state: "not reached: \(link.lastFailure ?? "the connection was lost"), trying again",
+                pairs: [],
+                inFlight: 0
+            )
         }
         return open + waiting
     }

@@ -39,12 +39,20 @@ extension IMXFront {
 
     /// Sends one delivery. False where it must wait: the peer's window or our socket is full.
     private func send(
-        _ delivery: Delivery, of pair: PairQueue, isRepeat: Bool, on connection: FrontConnection
+        _ delivery: Delivery,
+        of pair: PairQueue,
+        isRepeat: Bool,
+        on connection: FrontConnection
     ) -> Bool {
         guard connection.machine.requestRoom > 0 else { return false }
         let cookie = connection.remember(.delivery(delivery, pair))
         let result = MessageTranslation.send(
-            delivery.envelope, on: &connection.machine, cookie: cookie, isRetry: isRepeat, now: now)
+            delivery.envelope,
+            on: &connection.machine,
+            cookie: cookie,
+            isRetry: isRepeat,
+            now: now
+        )
         switch result {
         case .sent:
             markDirty(connection)
@@ -123,7 +131,11 @@ extension IMXFront {
                     connection.machine.answer(batch[index].outcome.code, to: type, tag: tag, now: now)
                 } else {
                     connection.machine.answer(
-                        MessageTranslation.answer(batch[index].outcome), to: type, tag: tag, now: now)
+                        MessageTranslation.answer(batch[index].outcome),
+                        to: type,
+                        tag: tag,
+                        now: now
+                    )
                 }
                 markDirty(connection)
             }

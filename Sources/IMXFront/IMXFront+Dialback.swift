@@ -4,6 +4,7 @@ import EnvelopeModel
 import Glibc
 import IMXWire
 import Logging
+
 import struct NIOCore.ByteBuffer
 
 /// Trust, in both directions: what we claim on connections that we dialled, and what others claim on theirs.
@@ -16,7 +17,13 @@ extension IMXFront {
         guard connection.machine.requestRoom > 0, let id = connectionID(connection) else { return }
         guard
             let claim = claimant.claim(
-                pair.domains, on: connection.handle, id: id, attempt: pair.refusals + 1, now: now, using: &generator)
+                pair.domains,
+                on: connection.handle,
+                id: id,
+                attempt: pair.refusals + 1,
+                now: now,
+                using: &generator
+            )
         else { return }
         let cookie = connection.remember(.claim(pair))
         guard case .sent = connection.machine.send(claim: claim, cookie: cookie, now: now) else {
@@ -34,13 +41,21 @@ extension IMXFront {
 
     func claimAnswered(_ pair: PairQueue, _ answer: AnswerRecord, on connection: FrontConnection) {
         let outcome = claimant.answered(
-            answer, pair: pair.domains, on: connection.handle, now: now, using: &generator)
+            answer,
+            pair: pair.domains,
+            on: connection.handle,
+            now: now,
+            using: &generator
+        )
         let text = answer.details?.text.map { String(buffer: $0) }
         settleClaim(pair, outcome, text: text, on: connection)
     }
 
     private func settleClaim(
-        _ pair: PairQueue, _ outcome: DialbackClaimant.Outcome, text: String?, on connection: FrontConnection
+        _ pair: PairQueue,
+        _ outcome: DialbackClaimant.Outcome,
+        text: String?,
+        on connection: FrontConnection
     ) {
         switch outcome {
         case .ignore:
@@ -102,11 +117,20 @@ extension IMXFront {
         guard let id = connectionID(connection) else { return }
         let facts = DialbackAcceptor.Facts(
             targetIsHosted: Domain(canonical: record.target).map(isHosted) ?? false,
-            sourceIsHosted: Domain(canonical: record.source).map(isHosted) ?? true)
+            sourceIsHosted: Domain(canonical: record.source).map(isHosted) ?? true
+        )
         carryOut(
             acceptor.claim(
-                record, tag: tag, on: connection.handle, id: id, from: block(of: connection.address), facts: facts,
-                now: now, using: &generator))
+                record,
+                tag: tag,
+                on: connection.handle,
+                id: id,
+                from: block(of: connection.address),
+                facts: facts,
+                now: now,
+                using: &generator
+            )
+        )
     }
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
@@ -131,7 +155,8 @@ extension IMXFront {
                 "peer trusted",
                 metadata: [
                     "from": "\(source)", "to": "\(target)", "address": "\(connection.address)", "how": "dial-back",
-                ])
+                ]
+            )
         case .refuse(let handle, let domains, let tag, let answer, let close):
             guard let connection = connections[handle] else { return }
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
@@ -143,7 +168,8 @@ extension IMXFront {
                 metadata: [
                     "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",
                     "address": "\(connection.address)",
-                ])
+                ]
+            )
         }
     }
 
@@ -215,7 +241,8 @@ extension IMXFront {
         var v6 = in6_addr()
         guard inet_pton(AF_INET6, address, &v6) == 1 else { return AddressBlock(ipv4: 0) }
         return AddressBlock(
-            ipv6High: withUnsafeBytes(of: v6) { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) })
+            ipv6High: withUnsafeBytes(of: v6) { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
+        )
     }
 
     private func log(_ what: Logger.Message, _ pair: PairQueue, _ connection: FrontConnection) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
-import Logging
 import IMXWire
+import Logging
+
 import struct NIOCore.ByteBuffer
 
 /// What a connection's machine has to say.
@@ -58,7 +59,8 @@ extension IMXFront {
                 metadata: [
                     "peer": "\(connection.link?.endpoint.description ?? connection.address)", "code": "\(error.code)",
                     "reason": "\(error.text)",
-                ])
+                ]
+            )
         }
         markDirty(connection)
         connection.mustClose = true
@@ -76,7 +78,14 @@ extension IMXFront {
             Submission(
                 token: Self.token(connection.handle, tag: tag, isReport: false),
                 envelope: MessageTranslation.envelope(
-                    of: record, source: pair.source, target: pair.target, trace: trace, now: now)))
+                    of: record,
+                    source: pair.source,
+                    target: pair.target,
+                    trace: trace,
+                    now: now
+                )
+            )
+        )
     }
 
     private func take(_ record: ReportRecord, tag: UInt32, on connection: FrontConnection) {
@@ -87,13 +96,23 @@ extension IMXFront {
             Submission(
                 token: Self.token(connection.handle, tag: tag, isReport: true),
                 envelope: MessageTranslation.envelope(
-                    of: record, source: pair.source, target: pair.target,
-                    trace: record.trace ?? host.makeTraceID(), now: now)))
+                    of: record,
+                    source: pair.source,
+                    target: pair.target,
+                    trace: record.trace ?? host.makeTraceID(),
+                    now: now
+                )
+            )
+        )
     }
 
     /// IMX 6.3(2), 6.2.2.1(3): a record for a pair that is not authenticated on this connection.
     private func deny(
-        _ from: AddressField, _ to: AddressField, _ type: RecordType, _ tag: UInt32, on connection: FrontConnection
+        _ from: AddressField,
+        _ to: AddressField,
+        _ type: RecordType,
+        _ tag: UInt32,
+        on connection: FrontConnection
     ) {
         host.count(.unauthenticated)
         connection.violations += 1
@@ -109,7 +128,8 @@ extension IMXFront {
             metadata: [
                 "address": "\(connection.address)", "from": "\(String(buffer: from.domain))",
                 "to": "\(String(buffer: to.domain))", "outcome": "\(outcome.code)",
-            ])
+            ]
+        )
     }
 
     /// A request of a kind that this version reads but does not serve.
@@ -128,7 +148,8 @@ extension IMXFront {
             metadata: [
                 "address": "\(connection.address)", "type": "\(type.rawValue)", "outcome": "\(error.code)",
                 "reason": "\(error.text)", "field": "\(error.failedField.map { String($0.rawValue) } ?? "none")",
-            ])
+            ]
+        )
     }
 
     // MARK: Answers
@@ -149,7 +170,8 @@ extension IMXFront {
         switch connection.take(cookie) {
         case .delivery(let delivery, _):
             host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
-        case .claim(let pair): claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)
+        case .claim(let pair):
+            claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)
         case .verification(let id): verificationFailed(id)
         case nil: host.count(.strayAnswer)
         }

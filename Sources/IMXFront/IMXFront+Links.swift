@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
-import Logging
 import IMXWire
+import Logging
 
 /// Ways to peers: looked up, opened when there is something to say, and opened again after a failure.
 extension IMXFront {
@@ -34,7 +34,10 @@ extension IMXFront {
                     self.refuse(route.pair, Outcome(.domainNotFound, "\(route.pair.target) is not on the network"))
                     self.forget(route.pair)
                 case .unavailable(let reason):
-                    self.refuse(route.pair, Outcome(.unavailable, "\(route.pair.target) cannot be found now: \(reason)"))
+                    self.refuse(
+                        route.pair,
+                        Outcome(.unavailable, "\(route.pair.target) cannot be found now: \(reason)")
+                    )
                     self.forget(route.pair)
                 }
             }

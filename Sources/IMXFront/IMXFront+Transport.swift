@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 package import EnvelopeModel
-import Logging
 package import IMXWire
+import Logging
+
 package import struct NIOCore.ByteBuffer
 
 /// What happens to connections.

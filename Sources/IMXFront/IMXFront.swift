@@ -14,7 +14,10 @@ import NIOCore
 /// Confined to one event loop.
 package final class IMXFront: Adapter, TransportDelegate {
     package static let descriptor = AdapterDescriptor(
-        kind: "imx", capabilities: Set(AdapterKit.Capability.allCases), window: 1 << 20)
+        kind: "imx",
+        capabilities: Set(AdapterKit.Capability.allCases),
+        window: 1 << 20
+    )
 
     let host: any AdapterHost
     let settings: FrontSettings
@@ -60,7 +63,10 @@ package final class IMXFront: Adapter, TransportDelegate {
 
     /// Makes a front. `isHosted` tells which domains are served here.
     package init(
-        host: any AdapterHost, settings: FrontSettings, transport: any Transport, resolver: any PeerResolver,
+        host: any AdapterHost,
+        settings: FrontSettings,
+        transport: any Transport,
+        resolver: any PeerResolver,
         isHosted: @escaping (Domain) -> Bool
     ) {
         self.host = host
@@ -142,16 +148,31 @@ package final class IMXFront: Adapter, TransportDelegate {
     // MARK: Connections
 
     func makeConnection(
-        _ role: ConnectionRole, _ handle: ConnectionHandle, address: String, link: PeerLink?
+        _ role: ConnectionRole,
+        _ handle: ConnectionHandle,
+        address: String,
+        link: PeerLink?
     ) -> FrontConnection {
         tagSpace = (tagSpace + 1) % 4095
         var hello = HelloRecord(
-            serverID: settings.serverID, nonce: ConnectionNonce(random: &generator), dialled: link?.dialled.octets)
+            serverID: settings.serverID,
+            nonce: ConnectionNonce(random: &generator),
+            dialled: link?.dialled.octets
+        )
         hello.software = settings.software.isEmpty ? nil : ByteBuffer(string: settings.software)
         let connection = FrontConnection(
-            handle: handle, role: role, address: address, link: link,
+            handle: handle,
+            role: role,
+            address: address,
+            link: link,
             machine: ConnectionMachine(
-                role, hello: hello, settings: settings.connection, tagSpace: tagSpace, now: now))
+                role,
+                hello: hello,
+                settings: settings.connection,
+                tagSpace: tagSpace,
+                now: now
+            )
+        )
         connections[handle] = connection
         watchClock()
         return connection

@@ -2,13 +2,18 @@
 import EnvelopeModel
 import IMXWire
 import MessageFormats
+
 import struct NIOCore.ByteBuffer
 
 /// Between envelopes and MESSAGE and REPORT records. Nothing is parsed that routing does not need.
 enum MessageTranslation {
     /// The envelope of a MESSAGE whose domains have been matched with an authenticated pair.
     static func envelope(
-        of record: borrowing MessageRecord, source: Domain, target: Domain, trace: TraceID, now: Instant
+        of record: borrowing MessageRecord,
+        source: Domain,
+        target: Domain,
+        trace: TraceID,
+        now: Instant
     ) -> Envelope {
         Envelope(
             operation: .message,
@@ -19,7 +24,8 @@ enum MessageTranslation {
             trace: trace,
             deadline: record.deadline.map { now + .milliseconds(Int($0)) } ?? .distantFuture,
             body: record.mime.map(Body.entity) ?? .none,
-            details: details(of: record))
+            details: details(of: record)
+        )
     }
 
     private static func details(of record: borrowing MessageRecord) -> Envelope.Details? {
@@ -46,8 +52,11 @@ enum MessageTranslation {
         details.losses = fields.losses.map { Loss(String(buffer: $0.feature), reason: String(buffer: $0.reason)) }
         details.baggage = fields.baggage.map {
             Baggage(
-                origin: String(buffer: $0.origin), name: String(buffer: $0.name), isCritical: $0.isCritical,
-                octets: $0.octets)
+                origin: String(buffer: $0.origin),
+                name: String(buffer: $0.name),
+                isCritical: $0.isCritical,
+                octets: $0.octets
+            )
         }
         details.baggage += fields.extra.map {
             Baggage(origin: "imx", name: String($0.id.rawValue), octets: $0.value)
@@ -57,20 +66,33 @@ enum MessageTranslation {
 
     /// Sends the request that carries `envelope`; nil where IMX/1 has no record for it.
     static func send(
-        _ envelope: borrowing Envelope, on machine: inout ConnectionMachine, cookie: UInt64, isRetry: Bool, now: Instant
+        _ envelope: borrowing Envelope,
+        on machine: inout ConnectionMachine,
+        cookie: UInt64,
+        isRetry: Bool,
+        now: Instant
     ) -> SendResult? {
         let left = (envelope.deadline - now).nanoseconds / 1_000_000
         let deadline = envelope.deadline == .distantFuture ? nil : UInt32(clamping: max(1, left))
         switch envelope.operation {
         case .message:
             return machine.send(
-                message: record(of: envelope, deadline: deadline), cookie: cookie, isRetry: isRetry, now: now)
+                message: record(of: envelope, deadline: deadline),
+                cookie: cookie,
+                isRetry: isRetry,
+                now: now
+            )
         case .report(let report):
             let record = ReportRecord(
-                from: AddressField(envelope.source), to: AddressField(envelope.destination),
-                about: report.messageID.octets, code: report.outcome.code,
-                text: report.outcome.text.map { ByteBuffer(string: $0) }, trace: envelope.trace,
-                hops: max(1, envelope.hops) - 1, deadline: deadline)
+                from: AddressField(envelope.source),
+                to: AddressField(envelope.destination),
+                about: report.messageID.octets,
+                code: report.outcome.code,
+                text: report.outcome.text.map { ByteBuffer(string: $0) },
+                trace: envelope.trace,
+                hops: max(1, envelope.hops) - 1,
+                deadline: deadline
+            )
             return machine.send(report: record, cookie: cookie, isRetry: isRetry, now: now)
         case .unknown:
             return nil
@@ -82,7 +104,11 @@ enum MessageTranslation {
     /// A REPORT has no identifier of its own. One is made of the message's and of the code, so that the same report
     /// is taken once.
     static func envelope(
-        of record: borrowing ReportRecord, source: Domain, target: Domain, trace: TraceID, now: Instant
+        of record: borrowing ReportRecord,
+        source: Domain,
+        target: Domain,
+        trace: TraceID,
+        now: Instant
     ) -> Envelope {
         var id = record.about
         id.writeString("!" + String(record.code.rawValue))
@@ -90,7 +116,8 @@ enum MessageTranslation {
             record.code,
             details: record.text.map {
                 Outcome.Details(text: String(buffer: $0), language: record.language.map { String(buffer: $0) })
-            })
+            }
+        )
         return Envelope(
             operation: .report(Envelope.Report(about: MessageID(unchecked: record.about), outcome: outcome)),
             source: record.from.address(at: source),
@@ -98,7 +125,8 @@ enum MessageTranslation {
             messageID: MessageID(unchecked: id),
             hops: record.hops ?? Envelope.initialHops,
             trace: trace,
-            deadline: record.deadline.map { now + .milliseconds(Int($0)) } ?? .distantFuture)
+            deadline: record.deadline.map { now + .milliseconds(Int($0)) } ?? .distantFuture
+        )
     }
 
     private static func record(of envelope: borrowing Envelope, deadline: UInt32?) -> MessageRecord {
@@ -110,14 +138,24 @@ enum MessageTranslation {
         case .parts:
             var octets = ByteBuffer()
             losses = MIMEEntity.write(
-                body: envelope.body, from: envelope.source, to: envelope.destination, into: &octets)
+                body: envelope.body,
+                from: envelope.source,
+                to: envelope.destination,
+                into: &octets
+            )
             mime = octets
         }
         return MessageRecord(
-            from: AddressField(envelope.source), to: AddressField(envelope.destination),
-            messageID: envelope.messageID.octets, hops: max(1, envelope.hops) - 1,
-            receiptWanted: envelope.hasDetails && envelope.details?.wantsReceipt == true, deadline: deadline,
-            trace: envelope.trace, mime: mime, details: fields(of: envelope, losses: losses))
+            from: AddressField(envelope.source),
+            to: AddressField(envelope.destination),
+            messageID: envelope.messageID.octets,
+            hops: max(1, envelope.hops) - 1,
+            receiptWanted: envelope.hasDetails && envelope.details?.wantsReceipt == true,
+            deadline: deadline,
+            trace: envelope.trace,
+            mime: mime,
+            details: fields(of: envelope, losses: losses)
+        )
     }
 
     private static func fields(of envelope: borrowing Envelope, losses: [Loss]) -> MessageDetails? {
@@ -148,8 +186,12 @@ enum MessageTranslation {
             } else {
                 fields.baggage.append(
                     BaggageField(
-                        origin: ByteBuffer(string: piece.origin), name: ByteBuffer(string: piece.name),
-                        octets: piece.octets, isCritical: piece.isCritical))
+                        origin: ByteBuffer(string: piece.origin),
+                        name: ByteBuffer(string: piece.name),
+                        octets: piece.octets,
+                        isCritical: piece.isCritical
+                    )
+                )
             }
         }
         return fields
@@ -166,8 +208,11 @@ enum MessageTranslation {
         details.failedField = fields.failedField?.rawValue
         details.baggage = fields.baggage.map {
             Baggage(
-                origin: String(buffer: $0.origin), name: String(buffer: $0.name), isCritical: $0.isCritical,
-                octets: $0.octets)
+                origin: String(buffer: $0.origin),
+                name: String(buffer: $0.name),
+                isCritical: $0.isCritical,
+                octets: $0.octets
+            )
         }
         return Outcome(answer.code, details: details)
     }
@@ -183,8 +228,11 @@ enum MessageTranslation {
         fields.failedField = details.failedField.map(FieldID.init(rawValue:))
         fields.baggage = details.baggage.map {
             BaggageField(
-                origin: ByteBuffer(string: $0.origin), name: ByteBuffer(string: $0.name), octets: $0.octets,
-                isCritical: $0.isCritical)
+                origin: ByteBuffer(string: $0.origin),
+                name: ByteBuffer(string: $0.name),
+                octets: $0.octets,
+                isCritical: $0.isCritical
+            )
         }
         return AnswerRecord(outcome.code, details: fields)
     }

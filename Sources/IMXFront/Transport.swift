@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
 package import IMXWire
+
 package import struct NIOCore.ByteBuffer
 
 /// Where a peer can be reached.

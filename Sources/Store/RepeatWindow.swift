@@ -68,7 +68,8 @@ public final class RepeatWindow {
     ///   - window: how long a message is remembered. The protocol asks for ten minutes.
     ///   - now: the present on the clock that the other calls will use.
     /// - Throws: ``OpenError`` when the file cannot be made, has the wrong form, or the disk has no room for it.
-    public init(path: String?, capacity: Int = 1 << 20, window: Interval = .seconds(600), now: Instant) throws(OpenError)
+    public init(path: String?, capacity: Int = 1 << 20, window: Interval = .seconds(600), now: Instant)
+        throws(OpenError)
     {
         let buckets = max(128, (capacity / RepeatWindow.bucketEntries).roundedUpToPowerOfTwo)
         let octets = RepeatWindow.headerOctets + buckets * RepeatWindow.bucketEntries * MemoryLayout<Entry>.stride
@@ -83,7 +84,9 @@ public final class RepeatWindow {
         mappedOctets = octets
         bucketMask = buckets - 1
         entries = (base + RepeatWindow.headerOctets).bindMemory(
-            to: Entry.self, capacity: buckets * RepeatWindow.bucketEntries)
+            to: Entry.self,
+            capacity: buckets * RepeatWindow.bucketEntries
+        )
         windowSeconds = UInt32(clamping: window.nanoseconds / 1_000_000_000)
         let header = base.bindMemory(to: UInt64.self, capacity: 4)
         isInherited = header[0] == RepeatWindow.magic && header[3] == UInt64(buckets)
@@ -173,7 +176,9 @@ private struct FileMapping {
     }
 
     private static func map(
-        _ descriptor: Int32, path: String, octets: Int
+        _ descriptor: Int32,
+        path: String,
+        octets: Int
     ) throws(RepeatWindow.OpenError) -> UnsafeMutableRawPointer {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw RepeatWindow.OpenError(description: "\(path) is in use by another process; stop that one first")

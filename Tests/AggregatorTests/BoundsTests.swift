@@ -43,7 +43,9 @@ struct BoundsTests {
         #expect(world.scheduler.pending == 0)
     }
 
-    @Test("RFC2779 4.2.1: an envelope's own deadline counts where it is the shorter one, beyond the wheel's horizon too")
+    @Test(
+        "RFC2779 4.2.1: an envelope's own deadline counts where it is the shorter one, beyond the wheel's horizon too"
+    )
     func ownDeadline() throws {
         let world = try World(domainClass: DomainClass(deadline: .seconds(200)))
         world.b.habit = .hold(.withdrawn)

@@ -23,10 +23,16 @@ struct World {
         directory[try domain("b.example")] = .init(domainClass: domainClass, adapter: "b")
         core = AggregatorCore(
             settings: CoreSettings(
-                name: "test", serverID: World.serverID, maximumLanes: maximumLanes, submissionWindow: submissionWindow),
-            directory: directory, scheduler: scheduler,
+                name: "test",
+                serverID: World.serverID,
+                maximumLanes: maximumLanes,
+                submissionWindow: submissionWindow
+            ),
+            directory: directory,
+            scheduler: scheduler,
             repeatWindow: try RepeatWindow(path: nil, capacity: 1024, now: scheduler.now),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
         a = core.attach(named: "a") { RecordingAdapter(host: $0) }
         b = core.attach(named: "b") { RecordingAdapter(host: $0) }
         network = core.attach(named: "imx", authority: .network) { RecordingAdapter(host: $0) }
@@ -40,11 +46,22 @@ struct World {
 func domain(_ text: String) throws -> Domain { try #require(Domain(text)) }
 
 func message(
-    _ source: String, _ destination: String, id: String, hops: UInt8 = Envelope.initialHops, text: String = "hi",
-    deadline: Instant = .distantFuture, details: Envelope.Details? = nil
+    _ source: String,
+    _ destination: String,
+    id: String,
+    hops: UInt8 = Envelope.initialHops,
+    text: String = "hi",
+    deadline: Instant = .distantFuture,
+    details: Envelope.Details? = nil
 ) throws -> Envelope {
     Envelope(
-        source: try #require(Address(source)), destination: try #require(Address(destination)),
-        messageID: try #require(MessageID(id)), hops: hops, trace: TraceID(high: 1, low: 1), deadline: deadline,
-        body: .parts([.text(text)]), details: details)
+        source: try #require(Address(source)),
+        destination: try #require(Address(destination)),
+        messageID: try #require(MessageID(id)),
+        hops: hops,
+        trace: TraceID(high: 1, low: 1),
+        deadline: deadline,
+        body: .parts([.text(text)]),
+        details: details
+    )
 }

@@ -16,7 +16,10 @@ struct AddressTests {
 
     @Test(
         "IMX 4.2.1: what is no address is refused",
-        arguments: ["", "@x.example", "a@", "a@b@x.example", "a\u{0}b@x.example", "a\nb@x.example", "a@x..example", "a"])
+        arguments: [
+            "", "@x.example", "a@", "a@b@x.example", "a\u{0}b@x.example", "a\nb@x.example", "a@x..example", "a",
+        ]
+    )
     func refused(_ text: String) {
         #expect(Address(text) == nil)
     }
@@ -29,7 +32,8 @@ struct AddressTests {
 
     @Test(
         "IMX 4.4.10: a local part is well-formed UTF-8",
-        arguments: [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xFF]] as [[UInt8]])
+        arguments: [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xFF]] as [[UInt8]]
+    )
     func illFormed(_ octets: [UInt8]) throws {
         let domain = try #require(Domain("x.example"))
         #expect(Address(localPart: ByteBuffer(bytes: octets), domain: domain) == nil)
@@ -40,7 +44,9 @@ struct AddressTests {
         var generator = SystemRandomNumberGenerator()
         let alphabet = Array("abcXYZ0189.-_ \\/'&<>\"é日🙂")
         for _ in 0..<2000 {
-            let local = String((0..<Int.random(in: 1...20, using: &generator)).map { _ in alphabet.randomElement() ?? "a" })
+            let local = String(
+                (0..<Int.random(in: 1...20, using: &generator)).map { _ in alphabet.randomElement() ?? "a" }
+            )
             let address = try #require(Address(local + "@some.example"))
             #expect(Address(address.description) == address)
             #expect(Address(canonical: ByteBuffer(string: address.description)) == address)
@@ -58,8 +64,12 @@ struct EnvelopeTests {
         let id = try #require(big.getSlice(at: 65_549, length: 2))
         let content = try #require(big.getSlice(at: 65_551, length: 4))
         var envelope = Envelope(
-            source: try #require(source), destination: try #require(Address("bob@b.example")),
-            messageID: try #require(MessageID(id)), trace: TraceID(high: 1, low: 2), body: .entity(content))
+            source: try #require(source),
+            destination: try #require(Address("bob@b.example")),
+            messageID: try #require(MessageID(id)),
+            trace: TraceID(high: 1, low: 2),
+            body: .entity(content)
+        )
         let original = envelope
         envelope.detach()
         #expect(envelope == original)

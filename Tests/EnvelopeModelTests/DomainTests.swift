@@ -16,7 +16,8 @@ struct DomainTests {
             "", ".", "a..b", "-a.example", "a-.example", "a.example-", "bücher.example", "a_b.example", "a b",
             String(repeating: "a", count: 64) + ".example",
             Array(repeating: "abcdefghi", count: 26).joined(separator: "."),
-        ])
+        ]
+    )
     func refused(_ text: String) {
         #expect(Domain(text) == nil)
     }

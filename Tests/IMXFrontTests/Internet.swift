@@ -26,7 +26,10 @@ final class Internet {
         let life: MortalScheduler
 
         init(
-            core: AggregatorCore, front: IMXFront, users: RecordingAdapter, transport: SimulatedTransport,
+            core: AggregatorCore,
+            front: IMXFront,
+            users: RecordingAdapter,
+            transport: SimulatedTransport,
             life: MortalScheduler
         ) {
             self.life = life
@@ -48,7 +51,9 @@ final class Internet {
     /// Starts an aggregator for `domains` as host `number`; a second one with the same number takes its place.
     @discardableResult
     func start(
-        _ number: Int, _ domains: [String], repeatWindow: RepeatWindow? = nil,
+        _ number: Int,
+        _ domains: [String],
+        repeatWindow: RepeatWindow? = nil,
         configure: (inout FrontSettings) -> Void = { _ in }
     ) throws -> Host {
         let names = try domains.map { try #require(Domain($0)) }
@@ -58,18 +63,24 @@ final class Internet {
         let serverID = ServerID(high: network.generator.next(), low: UInt64(number))
         let life = MortalScheduler(scheduler)
         let core = AggregatorCore(
-            settings: CoreSettings(name: "host\(number)", serverID: serverID), directory: directory,
+            settings: CoreSettings(name: "host\(number)", serverID: serverID),
+            directory: directory,
             scheduler: life,
             repeatWindow: try repeatWindow ?? RepeatWindow(path: nil, capacity: 1 << 14, now: scheduler.now),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
         let users = core.attach(named: "users") { RecordingAdapter(host: $0) }
         let transport = SimulatedTransport(network: network, number: number)
         var settings = FrontSettings(serverID: serverID)
         configure(&settings)
         let front = core.attach(named: "imx", authority: .network) { host in
             IMXFront(
-                host: host, settings: settings, transport: transport, resolver: Table(internet: self),
-                isHosted: { [unowned core] in core.serves($0) })
+                host: host,
+                settings: settings,
+                transport: transport,
+                resolver: Table(internet: self),
+                isHosted: { [unowned core] in core.serves($0) }
+            )
         }
         core.start()
         network.listen(transport, on: endpoint(number))
@@ -118,6 +129,10 @@ final class MortalScheduler: Scheduler {
 
 func message(_ source: String, _ destination: String, id: String, text: String = "hi") throws -> Envelope {
     Envelope(
-        source: try #require(Address(source)), destination: try #require(Address(destination)),
-        messageID: try #require(MessageID(id)), trace: TraceID(high: 7, low: 7), body: .parts([.text(text)]))
+        source: try #require(Address(source)),
+        destination: try #require(Address(destination)),
+        messageID: try #require(MessageID(id)),
+        trace: TraceID(high: 7, low: 7),
+        body: .parts([.text(text)])
+    )
 }

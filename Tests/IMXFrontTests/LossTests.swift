@@ -17,7 +17,10 @@ private let schedules = ProcessInfo.processInfo.environment["IMX_SCHEDULES"].fla
 @Suite("Loss of connections and processes")
 struct LossTests {
     private func check(
-        _ a: Internet.Host, received: [String], sent: [String], _ context: String,
+        _ a: Internet.Host,
+        received: [String],
+        sent: [String],
+        _ context: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(a.balances, "\(context): ledger", sourceLocation: sourceLocation)
@@ -51,7 +54,11 @@ struct LossTests {
             }
             internet.scheduler.advance(by: .seconds(60))
             check(
-                a, received: b.users.deliveries.map(\.envelope.messageID.description), sent: ids, "cut at step \(cut)")
+                a,
+                received: b.users.deliveries.map(\.envelope.messageID.description),
+                sent: ids,
+                "cut at step \(cut)"
+            )
             #expect(a.core.ledger.uncertain == 0, "cut at \(cut): the same process can be asked again")
             steps = internet.network.arrivals
         } while cut < steps
@@ -75,7 +82,10 @@ struct LossTests {
         check(a, received: b.users.deliveries.map(\.envelope.messageID.description), sent: ids, "seed \(seed)")
     }
 
-    @Test("RFC2779 5.4.2: the peer is killed and started again under load, from many seeds", arguments: 1...schedules / 3)
+    @Test(
+        "RFC2779 5.4.2: the peer is killed and started again under load, from many seeds",
+        arguments: 1...schedules / 3
+    )
     func kills(seed: Int) throws {
         let internet = Internet(seed: UInt64(seed))
         var generator = SeededGenerator(seed: UInt64(seed))

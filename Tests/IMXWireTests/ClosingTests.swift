@@ -94,9 +94,11 @@ private func close(_ lastTag: UInt32, _ code: OutcomeCode = .delivered) -> ByteB
     func afterLast() throws {
         var lone = Lone()
         _ = lone.machine.send(message: try Samples.message(), cookie: 1, now: lone.now)
+        _ = lone.after(octets("00000000 0004 01 00 00000006"))
         lone.machine.close(now: lone.now)
         _ = lone.after(seconds: 30)
         #expect(lone.machine.hasSentLast)
+        #expect(try CloseRecord(payload: try #require(lone.sent.records.last).octets.payload).lastTag == 6)
         var out = ByteBuffer()
         try Samples.message().write(to: &out, tag: 8)
         #expect(lone.after(out).isEmpty)
@@ -210,9 +212,9 @@ private func close(_ lastTag: UInt32, _ code: OutcomeCode = .delivered) -> ByteB
 
     @Test("I.1.3: a request that stays unanswered for millions of others keeps its tag to itself")
     func wrap() {
-        var window = RequestWindow(space: 0)
+        var window = RequestWindow(space: 0, last: (1 << 40) - 500)
         let stuck = window.add(.message, cookie: 99)
-        for cookie in 0..<1_200_000 as Range<UInt64> {
+        for cookie in 0..<1000 as Range<UInt64> {
             let tag = window.add(.message, cookie: cookie)
             if tag == stuck || tag == 0 || window.remove(tag)?.cookie != cookie {
                 Issue.record("tag \(tag) for \(cookie)")
@@ -221,6 +223,21 @@ private func close(_ lastTag: UInt32, _ code: OutcomeCode = .delivered) -> ByteB
         }
         #expect(window.takeAll(after: 5) == [])
         #expect(window.remove(stuck)?.cookie == 99)
+    }
+
+    @Test("I.1.3: no tag but its own finds a request")
+    func foreign() {
+        var window = RequestWindow(space: 0x123)
+        let tag = window.add(.message, cookie: 1)
+        for other in [tag &+ 16, tag &- 16, tag &+ 1, tag ^ 0x0010_0000, tag & 0xFFFFF, 0, .max] {
+            #expect(window.remove(other)?.cookie == nil)
+        }
+        #expect(window.remove(tag, type: .report)?.cookie == nil)
+        #expect(window.remove(tag, type: .message)?.cookie == 1)
+        var top = RequestWindow(space: 0xFFE, last: (1 << 20) - 1)
+        #expect(top.add(.message, cookie: 1) == 0xFFE0_0000)
+        var bottom = RequestWindow(space: 0, last: (1 << 20) - 1)
+        #expect(bottom.add(.message, cookie: 1) == 1)
     }
 
     @Test("I.1.3: a tag that was never sent stands before all others")

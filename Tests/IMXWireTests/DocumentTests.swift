@@ -8,13 +8,14 @@ import Testing
 
 /// The specification: its text, and its examples by name.
 private struct Document {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
     let text: String
     let examples: [(name: String, octets: ByteBuffer)]
 
     init() throws {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        text = try String(contentsOf: root.appending(path: "Documentation/IMX-1-Protocol.md"), encoding: .utf8)
+        text = try String(contentsOf: Self.root.appending(path: "Documentation/IMX-1-Protocol.md"), encoding: .utf8)
         var examples: [(name: String, octets: ByteBuffer)] = []
         var open: (name: String, lines: [Substring])?
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -96,5 +97,29 @@ private struct Document {
             return UInt16(line.dropFirst(2).prefix(4)).map(OutcomeCode.init)
         }
         #expect(listed == OutcomeCode.known)
+    }
+
+    @Test("I.1.5: every section of the specification that the code cites is there")
+    func citations() throws {
+        let document = try Document()
+        let headings = Set(
+            document.text.split(separator: "\n").filter { $0.hasPrefix("## ") || $0.hasPrefix("### ") }
+                .compactMap { $0.split(separator: " ").dropFirst().first }
+                .map { $0.hasSuffix(".") ? String($0.dropLast()) : String($0) }
+        )
+        let sources = Document.root.appending(path: "Sources/IMXWire")
+        var cited: Set<String> = []
+        for case let file as URL in FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
+            ?? .init()
+        {
+            guard file.pathExtension == "swift" else { continue }
+            let code = try String(contentsOf: file, encoding: .utf8)
+            for piece in code.split(separator: "IMX-1 §").dropFirst() {
+                let number = piece.prefix { $0.isNumber || $0 == "." }
+                cited.insert(number.hasSuffix(".") ? String(number.dropLast()) : String(number))
+            }
+        }
+        #expect(cited.count > 8)
+        #expect(cited.subtracting(headings).isEmpty)
     }
 }

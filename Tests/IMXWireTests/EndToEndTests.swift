@@ -31,8 +31,15 @@ private struct TwoConnections {
         first.run()
         guard case .claim(let tag, let claim) = first.acceptorSaid.first,
             case .dialAndVerify(let pending) = a.claim(
-                claim, tag: tag, on: handle.first, id: try id(first.acceptor), from: AddressBlock(ipv4: 1),
-                facts: .init(targetIsHosted: true), now: first.now, using: &generator)
+                claim,
+                tag: tag,
+                on: handle.first,
+                id: try id(first.acceptor),
+                from: AddressBlock(ipv4: 1),
+                facts: .init(targetIsHosted: true),
+                now: first.now,
+                using: &generator
+            )
         else { throw Unusable() }
         _ = second.dialler.send(verify: try #require(a.verify(pending)), cookie: 20, now: second.now)
         second.run()
@@ -41,7 +48,11 @@ private struct TwoConnections {
     mutating func prove() throws {
         guard case .verify(let tag, let verify) = second.acceptorSaid.first,
             case .prove(handle.first, let proof, let answer) = b.verify(
-                verify, on: handle.second, sourceIsServed: true, now: first.now)
+                verify,
+                on: handle.second,
+                sourceIsServed: true,
+                now: first.now
+            )
         else { throw Unusable() }
         first.dialler.send(proof: proof, now: first.now)
         second.acceptor.answer(answer, to: .verify, tag: tag, now: second.now)
@@ -52,7 +63,10 @@ private struct TwoConnections {
     mutating func confirm() throws {
         guard case .proof(let proof) = first.acceptorSaid.last,
             case .trust(handle.first, pair, _, let tag, let answer) = a.proof(
-                proof, on: handle.first, now: first.now)
+                proof,
+                on: handle.first,
+                now: first.now
+            )
         else { throw Unusable() }
         first.acceptor.answer(answer, to: .claim, tag: tag, now: first.now)
         first.run()
@@ -62,7 +76,7 @@ private struct TwoConnections {
 }
 
 @Suite struct EndToEndTests {
-    @Test("6.3.1: a dial-back over two connections, octet for octet")
+    @Test("IMX 6.1.1, IMX 6.1.2, dialback 3: a dial-back over two connections, octet for octet")
     func dialback() throws {
         var scene = TwoConnections()
         try scene.claim()

@@ -25,21 +25,29 @@ private func envelope() throws -> Envelope {
     ]
     details.losses = [Loss("xmpp:xhtml-im", reason: "no place for it"), Loss("x", reason: "")]
     return Envelope(
-        source: try #require(Address("alice@a.example")), destination: try #require(Address("bob@b.example")),
-        messageID: try #require(MessageID("m1")), hops: 17, trace: TraceID(high: 1, low: 2),
-        deadline: Instant(nanoseconds: 5), body: .entity(text("\r\nx")), details: details)
+        source: try #require(Address("alice@a.example")),
+        destination: try #require(Address("bob@b.example")),
+        messageID: try #require(MessageID("m1")),
+        hops: 17,
+        trace: TraceID(high: 1, low: 2),
+        deadline: Instant(nanoseconds: 5),
+        body: .entity(text("\r\nx")),
+        details: details
+    )
 }
 
 private func read(_ record: ByteBuffer) throws -> Envelope {
     let message = try MessageRecord(payload: record.payload)
     return message.envelope(
         source: try #require(Domain(canonical: message.from.domain)),
-        destination: try #require(Domain(canonical: message.to.domain)), deadline: Instant(nanoseconds: 5),
-        freshTrace: TraceID(high: 9, low: 9))
+        destination: try #require(Domain(canonical: message.to.domain)),
+        deadline: Instant(nanoseconds: 5),
+        freshTrace: TraceID(high: 9, low: 9)
+    )
 }
 
 @Suite struct EnvelopeTests {
-    @Test("4.7.1: an envelope crosses the wire with everything that it carries")
+    @Test("IMX 4.7.1: an envelope crosses the wire with everything that it carries")
     func everything() throws {
         var out = ByteBuffer()
         out.writeMessage(try envelope(), deadline: 30_000, tag: 7, isRetry: true)
@@ -48,7 +56,7 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         #expect(try Samples.rewrite(out).readableBytes == out.readableBytes)
     }
 
-    @Test("4.7.1: a plain envelope has no details on the other side")
+    @Test("IMX 4.7.1: a plain envelope has no details on the other side")
     func plain() throws {
         var plain = try envelope()
         plain.details = nil
@@ -65,7 +73,10 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         #expect(try read(out).details?.wantsReceipt == true)
     }
 
-    @Test("2.9a: baggage cannot write a field that has a meaning, nor a critical one", arguments: ["0100", "0180", "8123", "0003"])
+    @Test(
+        "IMX 2.9a: baggage cannot write a field that has a meaning, nor a critical one",
+        arguments: ["0100", "0180", "8123", "0003"]
+    )
     func smuggled(name: String) throws {
         var envelope = try envelope()
         var details = Envelope.Details()
@@ -78,7 +89,7 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         #expect(message.details?.extra.isEmpty != false)
     }
 
-    @Test("4.6.1: attributes that ride on a message travel on")
+    @Test("IMX 4.6.1: attributes that ride on a message travel on")
     func attributes() throws {
         var out = ByteBuffer()
         try Samples.fullMessage().write(to: &out, tag: 1)
@@ -93,8 +104,13 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
     @Test("I.1.5: an outcome crosses the wire whole, and an unknown code unchanged")
     func outcomes() throws {
         let details = Outcome.Details(
-            text: "moved", language: "en", retryAfter: 5, newAddress: Address("bob@c.example"), failedField: 0x0101,
-            baggage: [Baggage(origin: "xmpp", name: "gone", octets: text("<gone/>"))])
+            text: "moved",
+            language: "en",
+            retryAfter: 5,
+            newAddress: Address("bob@c.example"),
+            failedField: 0x0101,
+            baggage: [Baggage(origin: "xmpp", name: "gone", octets: text("<gone/>"))]
+        )
         for outcome in [
             Outcome(.moved, details: details), Outcome(.delivered), Outcome(OutcomeCode(rawValue: 4999)),
             Outcome(.refused, "no"),
@@ -112,7 +128,8 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         report.details = nil
         report.body = .none
         report.operation = .report(
-            .init(about: try #require(MessageID("m0")), outcome: Outcome(.refused, "no")))
+            .init(about: try #require(MessageID("m0")), outcome: Outcome(.refused, "no"))
+        )
         var pair = Pair()
         guard case .sent = pair.dialler.send(envelope: report, deadline: 1000, cookie: 1, now: pair.now) else {
             Issue.record("not sent")
@@ -125,10 +142,19 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         }
         #expect(record.deadline == 1000)
         let read = record.envelope(
-            source: report.source.domain, destination: report.destination.domain, messageID: report.messageID,
-            deadline: report.deadline, freshTrace: TraceID(high: 9, low: 9))
+            source: report.source.domain,
+            destination: report.destination.domain,
+            messageID: report.messageID,
+            deadline: report.deadline,
+            freshTrace: TraceID(high: 9, low: 9)
+        )
         #expect(read == report)
-        pair.acceptor.answer(outcome: Outcome(.rateLimited, "slow", retryAfter: 3), to: .report, tag: tag, now: pair.now)
+        pair.acceptor.answer(
+            outcome: Outcome(.rateLimited, "slow", retryAfter: 3),
+            to: .report,
+            tag: tag,
+            now: pair.now
+        )
         pair.run()
         guard case .answer(1, let answer) = pair.diallerSaid.first else {
             Issue.record("\(pair.diallerSaid)")
@@ -149,7 +175,9 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         }
         for count in [62, 63, 64, 126, 127, 128, 250, 251, 252, 253, 254, 255] {
             for label in [1, 62, 63, 64] {
-                let octets = Array((0..<count).map { $0 % (label + 1) == label ? UInt8(ascii: ".") : UInt8(ascii: "a") })
+                let octets = Array(
+                    (0..<count).map { $0 % (label + 1) == label ? UInt8(ascii: ".") : UInt8(ascii: "a") }
+                )
                 #expect(octets.withUnsafeBytes { $0.isCanonicalDomain } == Domain.isCanonical(octets))
             }
         }

@@ -88,7 +88,7 @@ import Testing
         #expect(answer?.octets.payload.hex.hasPrefix("0120000000021390") == true)
     }
 
-    @Test("G.5: connection identifier, proof and confirmation have their golden values")
+    @Test("dialback 3: connection identifier, proof and confirmation have their golden values")
     func dialback() throws {
         let id = ConnectionID(dialler: Samples.helloDialler, acceptor: Samples.helloAcceptor)
         #expect(id.buffer.hex == "43f6a3133c3593598e587d5f1343e2aef3b999ef6cee4ec058d4eeb426444cc5")

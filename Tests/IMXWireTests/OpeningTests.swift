@@ -233,7 +233,7 @@ private func hello(
         #expect(lone.machine.hasSentLast)
     }
 
-    @Test("4.4.2: GREASE in HELLO and after it disturbs nobody")
+    @Test("IMX 2.8, IMX 4.4.2: GREASE in HELLO and after it disturbs nobody")
     func grease() {
         let pair = Pair()
         #expect(pair.acceptor.counters.unknownRecords == 1)

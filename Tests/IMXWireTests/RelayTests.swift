@@ -85,7 +85,7 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
 }
 
 @Suite struct RelayTests {
-    @Test("G.6: our B refuses a token that it made for another target")
+    @Test("IMX 6.3.1-6, G.6: our B refuses a token that it made for another target")
     func ourOwn() throws {
         var relay = try Relay()
         let verify = try relay.verify()
@@ -103,7 +103,9 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
         #expect(told.code == .notVerified)
     }
 
-    @Test("G.6: a careless B that does not look at the target cannot make A believe, its names being its own")
+    @Test(
+        "dialback 4, G.6: a careless B that does not look at the target cannot make A believe, its names being its own"
+    )
     func carelessTarget() throws {
         var relay = try Relay(isHashed: false)
         let verify = try relay.verify()
@@ -116,7 +118,9 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
         #expect(!isTrusted(try relay.forwarded(binding, verify.secret)))
     }
 
-    @Test("G.6: a careless B that copies the names of VERIFY cannot make A believe, the dialled name being hashed")
+    @Test(
+        "dialback 4, G.6: a careless B that copies the names of VERIFY cannot make A believe, the dialled name being hashed"
+    )
     func carelessNames() throws {
         for isHashed in [true, false] {
             var relay = try Relay(isHashed: isHashed)
@@ -184,7 +188,7 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
         )
     }
 
-    @Test("6.3.1 note: a token has 56 octets, lives 35 s, is bound to its pair and survives one change of key")
+    @Test("dialback 3.2: a token has 56 octets, lives 35 s, is bound to its pair and survives one change of key")
     func tokens() {
         var generator = CountingGenerator(octet: 0)
         let now = Instant(nanoseconds: 100_000_000_000)

@@ -142,16 +142,16 @@ private func names(_ events: [Inbound]) -> [String] {
         }
     }
 
-    @Test("I.1.4: a million tiny records cost an authenticated peer nothing but their octets")
+    @Test("I.1.4: a flood of tiny records costs an authenticated peer nothing but their octets")
     func tiny() {
         var lone = opened()
         var batch = ByteBuffer()
         for _ in 0..<10_000 { batch.writeImmutableBuffer(octets("00000000 1A1A 00 00 00000000")) }
-        for _ in 0..<100 {
+        for _ in 0..<20 {
             lone.feed(batch)
             if lone.machine.next(now: lone.now) != nil { Issue.record("said something") }
         }
-        #expect(lone.machine.counters.unknownRecords == 1_000_000)
+        #expect(lone.machine.counters.unknownRecords == 200_000)
         #expect(lone.sent.readableBytes == 0)
     }
 

@@ -17,6 +17,7 @@ import slixmpp
 from slixmpp.xmlstream import ET
 
 CLIENT = "{jabber:client}"
+STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -58,8 +59,9 @@ class Client(slixmpp.ClientXMPP):
             return emit("message", **fields)
         error = xml.find(CLIENT + "error")
         for child in error if error is not None else ():
-            name = child.tag.rpartition("}")[2]
-            fields["text" if name == "text" else "condition"] = child.text if name == "text" else name
+            namespace, _, name = child.tag.rpartition("}")
+            if namespace == "{" + STANZAS:
+                fields["text" if name == "text" else "condition"] = child.text if name == "text" else name
         fields["error_type"] = error.get("type") if error is not None else None
         emit("error", **fields)
 

@@ -83,7 +83,7 @@ class Session:
             self.inside = name
             if name == "body":
                 self.body = ""
-        elif self.depth == 4 and self.inside == "error" and name != "text":
+        elif self.depth == 4 and self.inside == "error" and self.condition is None and name != "text":
             self.condition = name
 
     def text(self, data):

@@ -24,7 +24,8 @@ package struct AddressField: Sendable, Hashable {
                 guard at > 0 else { return 0 }
                 at &-= 1
             } while bytes[at] != UInt8(ascii: "@")
-            guard UnsafeRawBufferPointer(rebasing: bytes[(at &+ 1)...]).isCanonicalDomain else { return 0 }  // IMX 4.2.2
+            // IMX 4.2.2
+            guard UnsafeRawBufferPointer(rebasing: bytes[(at &+ 1)...]).isCanonicalDomain else { return 0 }
             return AddressField.isLegalLocalPart(UnsafeRawBufferPointer(rebasing: bytes[..<at])) ? at : 0
         }
         guard at > 0 else { return nil }

@@ -26,10 +26,11 @@ struct RequestWindow {
     /// The number of low bits in which a tag holds the running number.
     private static let numberBits: UInt32 = 20
 
-    /// Makes a window whose tags carry `space` (0 to 4,094) in their upper twelve bits.
-    init(space: UInt32) {
+    /// Makes a window whose tags carry `space` (0 to 4,094) in their upper twelve bits, the first after `last`.
+    init(space: UInt32, last: UInt64 = 0) {
         slots = Array(repeating: nil, count: 16)
         mask = 15
+        self.last = last
         prefix = (space & 0xFFF) << Self.numberBits
     }
 

@@ -101,6 +101,7 @@ package struct DialbackAcceptor: Sendable {
         guard facts.targetIsHosted else { return refuse(.notServedHere, "target not served here") }
         guard !facts.sourceIsHosted, facts.policyAllows else { return refuse(.refused, "source refused") }
         if facts.isCertified {
+            failures[connection] = .min
             quotas.remember(pair.source, now: now)
             return .trust(connection, pair, until: now + limits.trustLife, tag: tag, AnswerRecord(.delivered))
         }

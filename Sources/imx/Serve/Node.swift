@@ -23,7 +23,10 @@ final class Node {
     private let ledgerPage: LedgerPage
 
     init(
-        _ configuration: AggregatorConfiguration, state: StateDirectory, logger: Logger, eventLoop: any EventLoop
+        _ configuration: AggregatorConfiguration,
+        state: StateDirectory,
+        logger: Logger,
+        eventLoop: any EventLoop
     ) throws {
         self.configuration = configuration
         self.state = state
@@ -36,29 +39,49 @@ final class Node {
         ledgerPage.begin(run: state.run)
         let core = AggregatorCore(
             settings: CoreSettings(
-                name: configuration.name, serverID: serverID, maximumLanes: configuration.limits.lanes,
-                submissionWindow: configuration.limits.submissions),
+                name: configuration.name,
+                serverID: serverID,
+                maximumLanes: configuration.limits.lanes,
+                submissionWindow: configuration.limits.submissions
+            ),
             directory: Node.directory(configuration),
             scheduler: scheduler,
             repeatWindow: try RepeatWindow(
-                path: state.path + "/repeats.window", capacity: configuration.limits.rememberedMessages,
-                window: configuration.timeouts.repeatWindow, now: scheduler.now),
-            logger: logger)
+                path: state.path + "/repeats.window",
+                capacity: configuration.limits.rememberedMessages,
+                window: configuration.timeouts.repeatWindow,
+                now: scheduler.now
+            ),
+            logger: logger
+        )
         self.core = core
         let transport = SocketTransport(
-            eventLoop: eventLoop, maximumConnections: 4096)
+            eventLoop: eventLoop,
+            maximumConnections: configuration.limits.connections
+        )
         self.transport = transport
         front = core.attach(named: "imx", authority: .network) { host in
             IMXFront(
-                host: host, settings: Node.frontSettings(configuration, serverID), transport: transport,
-                resolver: StaticPeerTable(Node.peers(configuration)), isHosted: { [unowned core] in core.serves($0) })
+                host: host,
+                settings: Node.frontSettings(configuration, serverID),
+                transport: transport,
+                resolver: StaticPeerTable(Node.peers(configuration)),
+                isHosted: { [unowned core] in core.serves($0) }
+            )
         }
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             guard let kind = CompiledAdapters.kinds.first(where: { $0.schema.word == section.kind }) else { continue }
             try core.attachAny(named: section.name) { try kind.make(section.settings, $0, eventLoop) }
         }
-        control = NodeControl(core: core, front: front, tool: operatorTool, state: state, configuration: configuration)
+        control = NodeControl(
+            core: core,
+            front: front,
+            tool: operatorTool,
+            state: state,
+            configuration: configuration,
+            eventLoop: eventLoop
+        )
         observe()
     }
 
@@ -70,8 +93,14 @@ final class Node {
         core.onFailure = { failed in
             database.record(
                 StateDatabase.OutcomeRecord(
-                    time: WallTime.now, trace: failed.trace, source: failed.source, destination: failed.destination,
-                    code: failed.outcome.code, text: failed.outcome.text))
+                    time: WallTime.now,
+                    trace: failed.trace,
+                    source: failed.source,
+                    destination: failed.destination,
+                    code: failed.outcome.code,
+                    text: failed.outcome.text
+                )
+            )
         }
     }
 
@@ -122,8 +151,11 @@ extension Node {
             let settings = configuration.classes[hosted.className]
             let domainClass = settings.map {
                 DomainClass(
-                    name: $0.name, deadline: $0.deadline, maximumMessageOctets: $0.maxMessage,
-                    laneLimits: LaneLimits(messages: $0.laneMessages, octets: $0.laneOctets))
+                    name: $0.name,
+                    deadline: $0.deadline,
+                    maximumMessageOctets: $0.maxMessage,
+                    laneLimits: LaneLimits(messages: $0.laneMessages, octets: $0.laneOctets)
+                )
             }
             directory[hosted.domain] = .init(domainClass: domainClass ?? DomainClass(), adapter: hosted.adapter)
         }
@@ -143,7 +175,9 @@ extension Node {
         settings.connection.pingAfter = configuration.timeouts.ping
         settings.connection.pingTimeout = configuration.timeouts.pingAnswer
         settings.backOff = BackOff(
-            first: configuration.timeouts.reconnect, most: configuration.timeouts.reconnectMost)
+            first: configuration.timeouts.reconnect,
+            most: configuration.timeouts.reconnectMost
+        )
         settings.connectTimeout = configuration.timeouts.connect
         settings.connectionsPerAddress = configuration.limits.connectionsFromAddress
         return settings

@@ -5,6 +5,7 @@ import Configuration
 import EnvelopeModel
 import Glibc
 import IMXFront
+import NIOCore
 import Store
 
 /// Carries out what commands ask of the running aggregator.
@@ -14,12 +15,18 @@ final class NodeControl: ControlHandler {
     private let tool: OperatorTool
     private let state: StateDirectory
     private let configuration: AggregatorConfiguration
+    private let eventLoop: any EventLoop
     private let startedAt: Instant
 
     init(
-        core: AggregatorCore, front: IMXFront, tool: OperatorTool, state: StateDirectory,
-        configuration: AggregatorConfiguration
+        core: AggregatorCore,
+        front: IMXFront,
+        tool: OperatorTool,
+        state: StateDirectory,
+        configuration: AggregatorConfiguration,
+        eventLoop: any EventLoop
     ) {
+        self.eventLoop = eventLoop
         self.core = core
         self.front = front
         self.tool = tool
@@ -32,15 +39,21 @@ final class NodeControl: ControlHandler {
         switch request {
         case .send(let from, let to, let text, let language): send(from, to, text, language, answer)
         case .status: answer(.status(report))
-        case .outcomes(let last, let trace): answer(outcomes(last, trace))
+        case .outcomes(let last, let trace): outcomes(last, trace, answer)
         }
     }
 
     private func send(
-        _ from: String, _ to: String, _ text: String, _ language: String?, _ answer: @escaping (ControlResponse) -> Void
+        _ from: String,
+        _ to: String,
+        _ text: String,
+        _ language: String?,
+        _ answer: @escaping (ControlResponse) -> Void
     ) {
         guard let source = Address(from) else { return answer(.refused("\"\(from)\" is not an address: local@domain")) }
-        guard let destination = Address(to) else { return answer(.refused("\"\(to)\" is not an address: local@domain")) }
+        guard let destination = Address(to) else {
+            return answer(.refused("\"\(to)\" is not an address: local@domain"))
+        }
         let trace = tool.host.makeTraceID()
         let start = tool.host.scheduler.now
         var path: [SendReport.Step] = []
@@ -49,47 +62,65 @@ final class NodeControl: ControlHandler {
             path.append(SendReport.Step(milliseconds: time, place: step.place, text: step.text))
         }
         let envelope = Envelope(
-            source: source, destination: destination, messageID: tool.host.makeMessageID(native: nil), trace: trace,
-            body: .parts([.text(text, language: language)]))
+            source: source,
+            destination: destination,
+            messageID: tool.host.makeMessageID(native: nil),
+            trace: trace,
+            body: .parts([.text(text, language: language)])
+        )
         tool.send(envelope) { [core, tool] settlement in
             core.unwatch(trace)
             let outcome = settlement.outcome
             answer(
                 .sent(
                     SendReport(
-                        trace: trace.description, code: outcome.code.rawValue, text: outcome.text,
+                        trace: trace.description,
+                        code: outcome.code.rawValue,
+                        text: outcome.text,
                         retryAfter: outcome.details?.retryAfter,
-                        milliseconds: (tool.host.scheduler.now - start).seconds * 1000, path: path)))
+                        milliseconds: (tool.host.scheduler.now - start).seconds * 1000,
+                        path: path
+                    )
+                )
+            )
         }
     }
 
-    private func outcomes(_ last: Int, _ trace: String?) -> ControlResponse {
+    /// Reads the database on its own thread, and answers on the event loop.
+    private func outcomes(_ last: Int, _ trace: String?, _ answer: @escaping (ControlResponse) -> Void) {
         var wanted: TraceID?
         if let trace {
-            guard let id = TraceID(trace) else { return .refused("\"\(trace)\" is no trace: 32 hexadecimal digits") }
+            guard let id = TraceID(trace) else {
+                return answer(.refused("\"\(trace)\" is no trace: 32 hexadecimal digits"))
+            }
             wanted = id
         }
-        do {
-            state.database.flush()
-            return .outcomes(
-                try state.database.outcomes(last: min(last, 10_000), trace: wanted).map {
-                    OutcomeReport(
-                        time: $0.time.description, trace: $0.trace.description, from: $0.source.name,
-                        to: $0.destination.name, code: $0.code.rawValue, text: $0.text)
-                })
-        } catch {
-            return .refused("the database cannot be read: \(error)")
+        let bound = NIOLoopBound(answer, eventLoop: eventLoop)
+        let eventLoop = eventLoop
+        state.database.fetchOutcomes(last: min(last, 10_000), trace: wanted) { result in
+            let response: ControlResponse
+            switch result {
+            case .success(let records): response = .outcomes(records.map(OutcomeReport.init))
+            case .failure(let error): response = .refused("the database cannot be read: \(error)")
+            }
+            eventLoop.execute { bound.value(response) }
         }
     }
 
     private var report: StatusReport {
         let status = core.status
         return StatusReport(
-            name: configuration.name, version: Version.number, serverID: core.settings.serverID.description,
-            pid: getpid(), started: state.started.description,
+            name: configuration.name,
+            version: Version.number,
+            serverID: core.settings.serverID.description,
+            pid: getpid(),
+            started: state.started.description,
             uptimeSeconds: UInt64(max(0, (tool.host.scheduler.now - startedAt).nanoseconds / 1_000_000_000)),
-            ledger: StatusReport.Book(status.ledger), waiting: UInt64(status.waiting), repeats: status.repeats,
-            lostRepeats: status.lostRepeatEntries, lostOutcomes: state.database.lostOutcomes,
+            ledger: StatusReport.Book(status.ledger),
+            waiting: UInt64(status.waiting),
+            repeats: status.repeats,
+            lostRepeats: status.lostRepeatEntries,
+            lostOutcomes: state.database.lostOutcomes,
             outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name
@@ -97,49 +128,88 @@ final class NodeControl: ControlHandler {
             lanes: status.lanes.map(StatusReport.Lane.init).sorted { ($0.from, $0.to) < ($1.from, $1.to) },
             adapters: status.adapters.map(StatusReport.Adapter.init),
             peers: front.peers.map(StatusReport.Peer.init),
-            previousRun: state.previousRun.map(StatusReport.Run.init))
+            previousRun: state.previousRun.map(StatusReport.Run.init)
+        )
     }
 }
 
 extension StatusReport.Book {
     fileprivate init(_ ledger: Ledger) {
         self.init(
-            accepted: ledger.accepted, delivered: ledger.delivered, failed: ledger.failed, expired: ledger.expired,
-            uncertain: ledger.uncertain)
+            accepted: ledger.accepted,
+            delivered: ledger.delivered,
+            failed: ledger.failed,
+            expired: ledger.expired,
+            uncertain: ledger.uncertain
+        )
     }
 }
 
 extension StatusReport.Lane {
     fileprivate init(_ lane: CoreStatus.LaneStatus) {
         self.init(
-            from: lane.source.name, to: lane.destination.name, adapter: lane.adapter,
-            ledger: StatusReport.Book(lane.ledger), waiting: lane.waiting, waitingOctets: lane.waitingOctets)
+            from: lane.source.name,
+            to: lane.destination.name,
+            adapter: lane.adapter,
+            ledger: StatusReport.Book(lane.ledger),
+            waiting: lane.waiting,
+            waitingOctets: lane.waitingOctets
+        )
     }
 }
 
 extension StatusReport.Adapter {
     fileprivate init(_ adapter: CoreStatus.AdapterStatus) {
         self.init(
-            name: adapter.name, kind: adapter.kind, link: adapter.link.description, outstanding: adapter.outstanding,
-            unsettled: adapter.unsettledSubmissions, isPaused: adapter.isPaused)
+            name: adapter.name,
+            kind: adapter.kind,
+            link: adapter.link.description,
+            outstanding: adapter.outstanding,
+            unsettled: adapter.unsettledSubmissions,
+            isPaused: adapter.isPaused
+        )
     }
 }
 
 extension StatusReport.Peer {
     fileprivate init(_ peer: PeerStatus) {
         self.init(
-            address: peer.address, direction: peer.isOutgoing ? "out" : "in", state: peer.state,
-            pairs: peer.pairs.map { "\($0.source)>\($0.target)" }, inFlight: peer.inFlight)
+            address: peer.address,
+            direction: peer.isOutgoing ? "out" : "in",
+            state: peer.state,
+            pairs: peer.pairs.map { "\($0.source)>\($0.target)" },
+            inFlight: peer.inFlight
+        )
     }
 }
 
 extension StatusReport.Run {
     fileprivate init(_ run: StateDatabase.RunRecord) {
         self.init(
-            version: run.version, started: run.started.description, stopped: run.stopped?.description,
+            version: run.version,
+            started: run.started.description,
+            stopped: run.stopped?.description,
             isClean: run.isClean,
             ledger: StatusReport.Book(
-                accepted: run.totals.accepted, delivered: run.totals.delivered, failed: run.totals.failed,
-                expired: run.totals.expired, uncertain: run.totals.uncertain))
+                accepted: run.totals.accepted,
+                delivered: run.totals.delivered,
+                failed: run.totals.failed,
+                expired: run.totals.expired,
+                uncertain: run.totals.uncertain
+            )
+        )
+    }
+}
+
+extension OutcomeReport {
+    fileprivate init(_ record: StateDatabase.OutcomeRecord) {
+        self.init(
+            time: record.time.description,
+            trace: record.trace.description,
+            from: record.source.name,
+            to: record.destination.name,
+            code: record.code.rawValue,
+            text: record.text
+        )
     }
 }

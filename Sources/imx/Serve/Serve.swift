@@ -44,13 +44,17 @@ enum Serve {
     private static func makeLogger(_ configuration: AggregatorConfiguration, _ sink: LogSink) -> Logger {
         Logger(label: configuration.name) { _ in
             LineLogHandler(
-                sink: sink, form: configuration.logsJSON ? .json : .text,
-                level: Logger.Level(rawValue: configuration.logLevel) ?? .info)
+                sink: sink,
+                form: configuration.logsJSON ? .json : .text,
+                level: Logger.Level(rawValue: configuration.logLevel) ?? .info
+            )
         }
     }
 
     private static func listen(
-        _ node: NIOLoopBound<Node>, _ configuration: AggregatorConfiguration, _ loop: any EventLoop
+        _ node: NIOLoopBound<Node>,
+        _ configuration: AggregatorConfiguration,
+        _ loop: any EventLoop
     ) throws {
         for endpoint in configuration.listen {
             do {
@@ -59,13 +63,16 @@ enum Serve {
             } catch {
                 throw CommandFailure(
                     "cannot listen on \(endpoint): \(error)\n"
-                        + "    is another program using the port? change \"listen\" in \(configuration.file)")
+                        + "    is another program using the port? change \"listen\" in \(configuration.file)"
+                )
             }
         }
     }
 
     private static func startControl(
-        _ node: NIOLoopBound<Node>, _ configuration: AggregatorConfiguration, _ loop: any EventLoop
+        _ node: NIOLoopBound<Node>,
+        _ configuration: AggregatorConfiguration,
+        _ loop: any EventLoop
     ) throws -> ControlServer {
         let handler = try loop.submit {
             NIOLoopBound(node.value.control as any ControlHandler, eventLoop: loop)

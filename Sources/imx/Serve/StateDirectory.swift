@@ -21,7 +21,9 @@ final class StateDirectory: Sendable {
         started = WallTime.now
         do {
             database = try StateDatabase(
-                path: path + "/imx.sqlite", keptOutcomes: configuration.limits.keptOutcomes)
+                path: path + "/imx.sqlite",
+                keptOutcomes: configuration.limits.keptOutcomes
+            )
             let inherited = try LedgerPage(path: path + "/ledger.page").inherited
             (run, previousRun) = try database.begin(version: Version.number, at: started, inherited: inherited)
         } catch let error as StoreError {
@@ -37,7 +39,8 @@ final class StateDirectory: Sendable {
             guard mkdir(String(path[..<end]), 0o700) == 0 || errno == EEXIST || errno == EISDIR else {
                 throw CommandFailure(
                     "cannot make the state directory \(path): \(String(cString: strerror(errno)))\n"
-                        + "    make it yourself for the user that runs imx, or change \"state-directory\"")
+                        + "    make it yourself for the user that runs imx, or change \"state-directory\""
+                )
             }
         }
         guard access(path, R_OK | W_OK | X_OK) == 0 else {
@@ -50,7 +53,11 @@ extension LedgerTotals {
     /// The totals of a core's book.
     init(_ ledger: borrowing Ledger) {
         self.init(
-            accepted: ledger.accepted, delivered: ledger.delivered, failed: ledger.failed, expired: ledger.expired,
-            uncertain: ledger.uncertain)
+            accepted: ledger.accepted,
+            delivered: ledger.delivered,
+            failed: ledger.failed,
+            expired: ledger.expired,
+            uncertain: ledger.uncertain
+        )
     }
 }

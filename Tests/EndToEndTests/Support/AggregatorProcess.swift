@@ -29,7 +29,8 @@ struct AggregatorPlan: Sendable {
 
     func yaml(state: String) -> String {
         func table(_ rows: [String: String]) -> String {
-            rows.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }.joined(separator: "\n")
+            rows.isEmpty
+                ? "  {}" : rows.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }.joined(separator: "\n")
         }
         return """
             name: \(name)

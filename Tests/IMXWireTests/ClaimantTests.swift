@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
+import NIOCore
+import Testing
+
+@testable import IMXWire
+
+@Suite struct ClaimantTests {
+    @Test("dialback 3.1, G.3-8: every refusal of VERIFY after the budget reads the same, whatever was wrong")
+    func uniform() throws {
+        var scene = DialbackScene()
+        let claim = try scene.makeClaim()
+        let good = VerifyRecord(source: claim.source, target: claim.target, token: claim.token, secret: range(0, 32))
+        func changed(_ change: (inout VerifyRecord) -> Void) -> VerifyRecord {
+            var record = good
+            change(&record)
+            return record
+        }
+        var flipped = claim.token
+        flipped.setInteger(UInt8(0xFF), at: 10)
+        let wrong = [
+            changed { $0.target = text("a2.example") }, changed { $0.source = text("b2.example") },
+            changed { $0.token = range(0, 56) }, changed { $0.token = range(0, 16) },
+            changed { $0.token = flipped }, changed { $0.secret = range(0, 31) },
+        ]
+        var answers = wrong.compactMap { refusal(scene.check($0)) }
+        #expect(answers.count == wrong.count)
+        answers += [refusal(scene.check(good, served: false))].compactMap { $0 }
+        _ = try proof(scene.check(good))
+        answers += [refusal(scene.check(good))].compactMap { $0 }  // The token is spent.
+        var late = DialbackScene()
+        let other = try late.makeClaim()
+        late.now = late.now + .seconds(35)
+        answers += [
+            refusal(
+                late.check(
+                    VerifyRecord(source: other.source, target: other.target, token: other.token, secret: range(0, 32))
+                )
+            )
+        ].compactMap { $0 }
+        #expect(answers.count == wrong.count + 3)
+        var written: Set<ByteBuffer> = []
+        for answer in answers {
+            #expect(answer.code == .notVerified)
+            var out = ByteBuffer()
+            answer.write(to: &out, answering: .verify, tag: 1)
+            written.insert(out)
+        }
+        #expect(written.count == 1)
+    }
+
+    @Test("G.3-16: VERIFY has a budget, and the budget speaks first")
+    func budget() throws {
+        var limits = DialbackLimits()
+        limits.verifiesPerSecond = 10
+        limits.verifyBurst = 20
+        var scene = DialbackScene(limits: limits)
+        let verify = VerifyRecord(source: text("b"), target: text("a"), token: range(0, 56), secret: range(0, 32))
+        let codes = (0..<21).compactMap { _ in refusal(scene.check(verify))?.code }
+        #expect(codes == Array(repeating: .notVerified, count: 20) + [.rateLimited])
+        scene.now = scene.now + .milliseconds(100)
+        #expect(refusal(scene.check(verify))?.code == .notVerified)
+        #expect(refusal(scene.check(verify))?.code == .rateLimited)
+    }
+
+    @Test("dialback 3.1, G.5: a claimant believes 2000 only with the right confirmation")
+    func confirmation() throws {
+        var scene = DialbackScene()
+        var wrong = AnswerRecord.Details()
+        wrong.confirm = range(0, 32)
+        for (answer, isVerified) in [
+            (AnswerRecord(.delivered), true), (AnswerRecord(.delivered, details: wrong), true),
+            (AnswerRecord(.delivered, details: wrong), false), (AnswerRecord(.delivered), false),
+        ] {
+            let claim = try scene.makeClaim()
+            if isVerified {
+                _ = try proof(
+                    scene.check(
+                        VerifyRecord(
+                            source: claim.source,
+                            target: claim.target,
+                            token: claim.token,
+                            secret: range(0, 32)
+                        )
+                    )
+                )
+            }
+            #expect(scene.answered(answer) == .closeConnection(scene.pair))
+        }
+        #expect(scene.answered(AnswerRecord(.delivered)) == .ignore)
+    }
+
+    @Test("dialback 3.1: a refused claim is tried three times in all, with a new token and some patience")
+    func retries() throws {
+        var scene = DialbackScene()
+        var tokens: Set<ByteBuffer> = []
+        for attempt in 1...3 {
+            tokens.insert(try scene.makeClaim(attempt: attempt).token)
+            guard case .failed(_, .notVerified, attempt, let retryAt) = scene.answered(AnswerRecord(.notVerified))
+            else {
+                Issue.record("no failure")
+                return
+            }
+            #expect((retryAt == nil) == (attempt == 3))
+            if let retryAt { #expect(retryAt >= scene.now + .milliseconds(500 * attempt)) }
+        }
+        #expect(tokens.count == 3)
+        _ = try scene.makeClaim()
+        guard case .failed(_, .notServedHere, 1, nil) = scene.answered(AnswerRecord(.notServedHere)) else {
+            Issue.record("retried")
+            return
+        }
+    }
+
+    @Test("IMX 6.3(3): trust dies with its connection and after a day, and is asked for octet by octet")
+    func trust() {
+        var trusted = TrustedPairs()
+        let now = Instant.start
+        let pair = DomainPair(source: text("b.example"), target: text("a.example"))
+        #expect(trusted.isEmpty)
+        func holds(_ source: String, _ target: String, _ now: Instant) -> Bool {
+            trusted.contains(source: text(source), target: text(target), now: now)
+        }
+        trusted.trust(pair, until: now + .seconds(86_400))
+        trusted.trust(DomainPair(source: text("c.example"), target: text("a.example")), until: now + .seconds(10))
+        #expect(holds("b.example", "a.example", now))
+        #expect(holds("c.example", "a.example", now))
+        #expect(!holds("a.example", "b.example", now))
+        #expect(!holds("x.b.example", "a.example", now))
+        #expect(!holds("b.example", "c.example", now))
+        let later = now + .seconds(10)
+        #expect(!holds("c.example", "a.example", later))
+        let gone = trusted.expire(now: later)
+        #expect(gone.count == 1)
+        #expect(holds("b.example", "a.example", later))
+        #expect(!holds("b.example", "a.example", now + .seconds(86_400)))
+        trusted.revoke(pair)
+        #expect(!holds("b.example", "a.example", now))
+    }
+}
