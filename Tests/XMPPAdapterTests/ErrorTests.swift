@@ -102,7 +102,7 @@ struct ErrorTests {
     func lyingError() {
         let text = """
             <message from='alice@a.example' to='bob@b.example' id='m1' type='error'>\
-            <error><outcome xmlns='urn:imx:outcome:0' code='2000'/></error></message>
+            <error/><outcome xmlns='urn:imx:outcome:0' code='2000'/></message>
             """
         guard case .failure(let failure) = reading(text) else {
             Issue.record("not read")
@@ -126,7 +126,7 @@ struct ErrorTests {
                 <message type='error' from='bob@b.example' to='alice@a.example/x&apos;y'><error type='cancel'>\
                 <item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>\
                 <text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>no "bob"</text>\
-                <outcome xmlns='urn:imx:outcome:0' code='5003'/></error></message>
+                </error><outcome xmlns='urn:imx:outcome:0' code='5003'/></message>
                 """
         )
     }

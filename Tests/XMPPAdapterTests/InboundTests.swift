@@ -38,7 +38,7 @@ struct InboundTests {
         #expect(
             bench.server.take() == "<message type='error' from='bob@b.example' to='alice@a.example/r' id='2'>"
                 + "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
-                + "<outcome xmlns='urn:imx:outcome:0' code='5003'/></error></message>"
+                + "</error><outcome xmlns='urn:imx:outcome:0' code='5003'/></message>"
         )
         bench.adapter.settled([Settlement(token: tokens[1], outcome: Outcome(.noSuchUser), envelope: nil)])
         #expect(bench.server.take().isEmpty)

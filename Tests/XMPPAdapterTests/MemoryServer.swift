@@ -94,7 +94,7 @@ final class MemoryServer: ComponentDialer {
             let (source, _) = addresses.foreignAddress(of: from)
         else { return }
         if stanza.attribute(Names.type, is: "error") {
-            let outcome = StanzaFailure.outcome(of: stanza.child(Names.error), addresses)
+            let outcome = StanzaFailure.outcome(of: stanza, addresses)
             bounces.append(ServiceBounce(to: user, about: source, code: outcome.code))
             return
         }

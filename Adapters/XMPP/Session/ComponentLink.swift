@@ -50,10 +50,13 @@ final class ComponentLink: ComponentTransportUser {
     /// Sends what has been written.
     func flush() {
         guard output.readableBytes > 0 else { return }
-        // Cleared before the write, which may find the socket's buffer empty and have us write on before it returns.
-        let octets = output
-        output.clear()
+        // Taken out first: the transport may call back, and then more is written and flushed.
+        var octets = ByteBuffer()
+        swap(&octets, &output)
         transport?.write(octets)
+        guard output.capacity == 0, phase != .down else { return }
+        octets.clear()
+        output = octets
     }
 
     func setReading(_ isReading: Bool) { transport?.setReading(isReading) }

@@ -74,10 +74,10 @@ enum ReplyWriter {
             buffer.writeXMLText(text)
             buffer.writeStaticString("</text>")
         }
-        // RFC 6120 §8.3.2: the application's own condition, for another aggregator on the way.
-        buffer.writeStaticString("<outcome xmlns='urn:imx:outcome:0' code='")
+        // For another aggregator on the way. Beside the error and not in it, where simple clients take it for the condition.
+        buffer.writeStaticString("</error><outcome xmlns='urn:imx:outcome:0' code='")
         buffer.writeString(outcome.code.description)
-        buffer.writeStaticString("'/></error></")
+        buffer.writeStaticString("'/></")
         buffer.writeStaticString(name(header.kind))
         buffer.writeStaticString(">")
     }

@@ -30,23 +30,23 @@ struct StanzaFailure {
         self.source = source
         self.destination = destination
         self.form = form
-        outcome = StanzaFailure.outcome(of: stanza.child(Names.error), addresses)
+        outcome = StanzaFailure.outcome(of: stanza, addresses)
     }
 
-    /// The outcome that an `error` element means (standards reference F.6).
-    static func outcome(of error: XMLElement?, _ addresses: AddressMap) -> Outcome {
-        guard let error else { return Outcome(.internalError, "an error without a condition") }
+    /// The outcome that an error stanza means (standards reference F.6).
+    static func outcome(of stanza: XMLElement, _ addresses: AddressMap) -> Outcome {
+        // What another aggregator had to say.
+        let exact = stanza.child(Names.outcome)?.string(Names.code).flatMap { UInt16($0) }
+        guard let error = stanza.child(Names.error) else {
+            return Outcome(.internalError, "an error without a condition")
+        }
         var found = StanzaError("undefined-condition", error.string(Names.type) ?? "")
         var details = Outcome.Details()
-        var exact: OutcomeCode?
         for child in error.children {
             switch child.name {
             case Names.stanzaText:
                 details.text = String(decoding: child.text.readableBytesView.prefix(textLimit), as: UTF8.self)
                 details.language = child.string(Names.lang)
-            case Names.outcome:
-                // What another aggregator had to say. An error is no delivery, whatever it claims.
-                exact = child.string(Names.code).flatMap { UInt16($0) }.map(OutcomeCode.init)
             case Names.gone, Names.redirect:
                 found.condition = child.name == Names.gone ? "gone" : "redirect"
                 details.newAddress = newAddress(child.text, addresses)
@@ -55,7 +55,8 @@ struct StanzaFailure {
             }
         }
         var code = StanzaErrors.code(for: found)
-        if let exact, (3_000..<6_000).contains(exact.rawValue) { code = exact }
+        // An error is no delivery, whatever it claims.
+        if let exact, (3_000..<6_000).contains(exact) { code = OutcomeCode(rawValue: exact) }
         if details.text == nil { details.text = found.condition }
         return Outcome(code, details: details)
     }
