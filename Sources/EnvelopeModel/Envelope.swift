@@ -98,9 +98,17 @@ public struct Envelope: Sendable, Hashable {
             source.localPart.readableBytes + destination.localPart.readableBytes + messageID.octets.readableBytes
                 + body.octetCount
         )
+        // All is written before the first slice is taken: a write into memory that a slice shares copies it.
+        own.writeImmutableBuffer(source.localPart)
+        own.writeImmutableBuffer(destination.localPart)
+        own.writeImmutableBuffer(messageID.octets)
+        switch body {
+        case .none: break
+        case .entity(let octets): own.writeImmutableBuffer(octets)
+        case .parts(let parts): for part in parts { own.writeImmutableBuffer(part.octets) }
+        }
         func moved(_ octets: ByteBuffer) -> ByteBuffer {
-            own.writeImmutableBuffer(octets)
-            return own.readSlice(length: octets.readableBytes) ?? octets
+            own.readSlice(length: octets.readableBytes) ?? octets
         }
         source = Address(uncheckedLocalPart: moved(source.localPart), domain: source.domain)
         destination = Address(uncheckedLocalPart: moved(destination.localPart), domain: destination.domain)

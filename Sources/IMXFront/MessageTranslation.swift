@@ -132,22 +132,29 @@ enum MessageTranslation {
     private static func record(of envelope: borrowing Envelope, deadline: UInt32?) -> MessageRecord {
         var mime: ByteBuffer?
         var losses: [Loss] = []
-        switch envelope.body {
-        case .none: break
-        case .entity(let octets): mime = octets
-        case .parts:
-            var octets = ByteBuffer()
+        // One buffer for everything that is made here, and all of it written before the first slice is taken.
+        var made = ByteBuffer()
+        made.reserveCapacity(256 + 2 * envelope.octetCount)
+        let fromLength = AddressField.write(envelope.source, into: &made)
+        let toLength = AddressField.write(envelope.destination, into: &made)
+        if case .parts = envelope.body {
             losses = MIMEEntity.write(
                 body: envelope.body,
                 from: envelope.source,
                 to: envelope.destination,
-                into: &octets
+                into: &made
             )
-            mime = octets
+        }
+        let from = made.readSlice(length: fromLength) ?? ByteBuffer()
+        let to = made.readSlice(length: toLength) ?? ByteBuffer()
+        switch envelope.body {
+        case .none: break
+        case .entity(let octets): mime = octets
+        case .parts: mime = made
         }
         return MessageRecord(
-            from: AddressField(envelope.source),
-            to: AddressField(envelope.destination),
+            from: AddressField(written: from, localLength: envelope.source.localPart.readableBytes),
+            to: AddressField(written: to, localLength: envelope.destination.localPart.readableBytes),
             messageID: envelope.messageID.octets,
             hops: max(1, envelope.hops) - 1,
             receiptWanted: envelope.hasDetails && envelope.details?.wantsReceipt == true,
