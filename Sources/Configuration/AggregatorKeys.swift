@@ -102,7 +102,7 @@ package enum AggregatorKeys {
         SettingsKey(
             "in-flight",
             .integer(1...65_536),
-            .defaultsTo("1024"),
+            .defaultsTo("4096"),
             "Requests that a peer may leave unanswered on one connection"
         ),
         SettingsKey(

@@ -44,21 +44,6 @@ package struct AddressField: Sendable, Hashable {
         self.localLength = address.localPart.readableBytes
     }
 
-    /// The address that ``write(_:into:)`` has written, in `octets`.
-    package init(written octets: ByteBuffer, localLength: Int) {
-        self.octets = octets
-        self.localLength = localLength
-    }
-
-    /// Appends `localPart@domain` and tells how many octets that are.
-    package static func write(_ address: Address, into out: inout ByteBuffer) -> Int {
-        let start = out.writerIndex
-        out.writeImmutableBuffer(address.localPart)
-        out.writeInteger(UInt8(ascii: "@"))
-        out.writeString(address.domain.name)
-        return out.writerIndex - start
-    }
-
     /// The local part.
     package var localPart: ByteBuffer {
         octets.getSlice(at: octets.readerIndex, length: localLength) ?? ByteBuffer()
