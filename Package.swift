@@ -138,7 +138,7 @@ if Context.environment["IMX_BENCHMARK"] != nil {
     package.targets.append(
         .executableTarget(
             name: "imx-pair",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "Store", nio, posix, logging],
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "IMXWire", "Store", nio, posix, logging],
             path: "Tests/Benchmarks/Pair"
         )
     )
