@@ -9,7 +9,7 @@ import struct NIOCore.ByteBuffer
 final class FrontConnection {
     /// A request of ours that the peer has not answered.
     enum Request {
-        case delivery(Delivery, PairQueue)
+        case delivery(Delivery, PairQueue, isRepeat: Bool)
         case claim(PairQueue)
         case verification(DialbackAcceptor.PendingID)
     }
@@ -34,6 +34,8 @@ final class FrontConnection {
     var endReason: String?
     /// Whether the connection is on its way out: nothing new is sent on it.
     var isLeaving = false
+    /// Whether the peer has done anything of what we asked of it here.
+    var hasServed = false
     /// The pairs of domains that records on this connection may speak for, each with the wire's spelling.
     var trusted: [TrustedPair] = []
     /// The place in ``trusted`` that the last record was found at.

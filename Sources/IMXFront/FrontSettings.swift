@@ -10,6 +10,8 @@ package struct FrontSettings: Sendable {
     package var software: String
     /// The bounds of every connection.
     package var connection = ConnectionSettings()
+    /// The times and numbers of the dial-back.
+    package var dialback = DialbackLimits()
     /// The pauses between tries to reach a peer.
     package var backOff = BackOff()
     /// How long a try to connect may take.

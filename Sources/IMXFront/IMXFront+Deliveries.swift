@@ -49,7 +49,7 @@ extension IMXFront {
             host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
             return true
         }
-        let cookie = connection.remember(.delivery(delivery, pair))
+        let cookie = connection.remember(.delivery(delivery, pair, isRepeat: isRepeat))
         let result = encode(delivery.envelope, cookie: cookie, isRepeat: isRepeat, on: connection)
         switch result {
         case .sent:
@@ -61,7 +61,7 @@ extension IMXFront {
             return false
         case .tooLarge:
             _ = connection.take(cookie)
-            host.settle(delivery.ticket, Outcome(.tooLarge, "larger than the peer takes"))
+            host.settle(delivery.ticket, isRepeat ? Self.unanswered : Outcome(.tooLarge, "larger than the peer takes"))
             return true
         }
     }
@@ -134,12 +134,32 @@ extension IMXFront {
         return .withdrawn
     }
 
-    /// Ends everything that waits for the pair with `outcome`.
+    /// What became of a request that the peer may have taken before its connection was lost.
+    static var unanswered: Outcome { Outcome(.uncertain, "the connection was lost before the answer came") }
+
+    /// Ends everything that waits for the pair with `outcome`, save what the peer may have taken before.
     func refuse(_ pair: PairQueue, _ outcome: Outcome) {
-        for delivery in pair.takeAll() {
+        for (delivery, isRepeat) in pair.takeAll() {
             waiting[delivery.ticket] = nil
-            host.settle(delivery.ticket, outcome)
+            host.settle(delivery.ticket, isRepeat ? Self.unanswered : outcome)
         }
+    }
+
+    /// The peer did not take a request because its trust in the pair has run out: it is asked for trust again, and what
+    /// it did not take goes out anew, in the old order. A peer that forgets within a second means it.
+    func denied(_ delivery: Delivery, of pair: PairQueue, isRepeat: Bool, _ outcome: Outcome) {
+        if pair.claim == .confirmed {
+            guard now - pair.confirmedAt >= .seconds(1) else {
+                return host.settle(delivery.ticket, isRepeat ? Self.unanswered : outcome)
+            }
+            pair.claim = .none
+        }
+        var kept = delivery.envelope
+        kept.detach()
+        let returned = Delivery(ticket: delivery.ticket, envelope: kept)
+        if isRepeat { return pair.toRepeat.append(returned) }
+        waiting[delivery.ticket] = pair
+        pair.returned.append(returned)
     }
 
     // MARK: Answers to the peer

@@ -12,7 +12,7 @@ import struct NIOCore.ByteBuffer
 extension IMXFront {
     // MARK: What we claim
 
-    /// Asks the peer to trust us for the pair.
+    /// Asks the peer to trust us for the pair, or to go on doing so.
     func askForTrust(_ pair: PairQueue, on connection: FrontConnection) {
         guard connection.machine.requestRoom > 0, let id = connectionID(connection) else { return }
         guard
@@ -30,8 +30,18 @@ extension IMXFront {
             _ = connection.take(cookie)
             return
         }
-        pair.claim = .asked
+        if pair.claim != .confirmed { pair.claim = .asked }
         markDirty(connection)
+    }
+
+    /// Asks for trust again at half of its life. Should that fail, the peer says so when its trust has run out.
+    private func renew(_ pair: PairQueue, until: Instant, on connection: FrontConnection) {
+        pair.renewal?.cancel()
+        let half = Interval(nanoseconds: (until - now).nanoseconds / 2)
+        pair.renewal = host.scheduler.schedule(after: half) { [weak self, weak connection] in
+            guard let self, let connection, pair.claim == .confirmed else { return }
+            burst { self.askForTrust(pair, on: connection) }
+        }
     }
 
     /// Both greetings in one value; nil before they are exchanged.
@@ -62,12 +72,17 @@ extension IMXFront {
             host.count(.strayAnswer)
         case .trusted(_, let until, _):
             pair.claim = .confirmed
+            pair.confirmedAt = now
             pair.refusals = 0
+            connection.hasServed = true
+            renew(pair, until: until, on: connection)
             connection.machine.markAuthenticated()
             // The other side is who our own look-up says it is, so its answers and its data for us are welcome here.
             connection.trust(pair.target, pair.source, until: until)
             log("trusted by the peer", pair, connection)
             if let link = connection.link { pump(pair, link) }
+        case .failed where pair.claim == .confirmed:
+            log("trust was not renewed", pair, connection)
         case .failed(_, let code, let attempt, let retryAt):
             pair.refusals = attempt
             guard let retryAt else {

@@ -159,9 +159,13 @@ extension IMXFront {
 
     private func take(_ answer: AnswerRecord, to cookie: UInt64, on connection: FrontConnection) {
         switch connection.take(cookie) {
-        case .delivery(let delivery, let pair):
-            host.settle(delivery.ticket, answer.outcome)
-            if answer.code == .notAuthenticated { pair.claim = .none }  // trust has run out at the peer
+        case .delivery(let delivery, let pair, let isRepeat):
+            connection.hasServed = true
+            if answer.code == .notAuthenticated {
+                denied(delivery, of: pair, isRepeat: isRepeat, answer.outcome)
+            } else {
+                host.settle(delivery.ticket, answer.outcome)
+            }
         case .claim(let pair): claimAnswered(pair, answer, on: connection)
         case .verification(let id): verificationAnswered(id, answer.code)
         case nil: host.count(.strayAnswer)
@@ -171,7 +175,7 @@ extension IMXFront {
     private func unreadable(_ cookie: UInt64, _ error: IMXError, on connection: FrontConnection) {
         host.count(.malformed)
         switch connection.take(cookie) {
-        case .delivery(let delivery, _):
+        case .delivery(let delivery, _, _):
             host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
         case .claim(let pair):
             claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)

@@ -19,9 +19,11 @@ extension IMXFront {
 
     /// Finds the link for a route that has none. Outgoing trust comes from this look-up alone (IMX 6.3).
     func lookUp(_ route: Route) {
-        guard route.link == nil else { return }
+        guard route.link == nil, !route.isLookedUp else { return }
+        route.isLookedUp = true
         resolver.resolve(route.pair.target) { [weak self] resolution in
-            guard let self, route.link == nil else { return }
+            guard let self, route.isLookedUp else { return }
+            route.isLookedUp = false
             burst {
                 switch resolution {
                 case .endpoints(let endpoints):
@@ -79,14 +81,13 @@ extension IMXFront {
     /// The peer has greeted on a connection that we dialled.
     func linkIsUp(_ link: PeerLink, _ connection: FrontConnection) {
         link.state = .up(connection)
-        link.failures = 0
         link.lastFailure = nil
         host.logger.info("peer connected", metadata: ["peer": "\(link.endpoint)"])
         if link.lastServerID != connection.peer {
             // IMX-1, at most once: only the process that was asked may be asked again.
             for pair in link.pairs {
                 while let delivery = pair.toRepeat.popFirst() {
-                    host.settle(delivery.ticket, Outcome(.uncertain, "the connection was lost before the answer came"))
+                    host.settle(delivery.ticket, Self.unanswered)
                 }
             }
         }
@@ -96,15 +97,21 @@ extension IMXFront {
     }
 
     /// A connection of the link is gone, or a try to make one has failed.
-    func linkIsDown(_ link: PeerLink, wasUp: Bool, reason: String) {
-        for pair in link.pairs { pair.claim = .none }
+    func linkIsDown(_ link: PeerLink, wasUp: Bool, hasServed: Bool, reason: String) {
+        for pair in link.pairs {
+            pair.claim = .none
+            pair.renewal?.cancel()
+            pair.renewal = nil
+        }
         if !wasUp {
+            host.logger.notice("peer not reached", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
             link.failures += 1
             link.nextEndpoint += 1  // IMX 4.2.3: on no answer try the others
             link.lastFailure = reason
             link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
-            host.logger.notice("peer not reached", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
         } else {
+            // A peer that greets and does nothing else is no better reached than one that does not answer.
+            if hasServed { link.failures = 0 } else { link.failures += 1 }
             host.logger.info("peer disconnected", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
         }
         guard link.hasWork, !isStopping else { return retire(link) }

@@ -82,7 +82,12 @@ extension IMXFront {
         putBack(connection.machine.takeRemaining().compactMap(connection.take), asRepeats: true)
         forgetDialbacks(of: connection)
         if let link = connection.link, link.isServed(by: connection.handle) {
-            linkIsDown(link, wasUp: connection.peer != nil, reason: connection.endReason ?? reason)
+            linkIsDown(
+                link,
+                wasUp: connection.peer != nil,
+                hasServed: connection.hasServed,
+                reason: connection.endReason ?? reason
+            )
         }
         finishStopIfClosed()
     }
@@ -91,14 +96,15 @@ extension IMXFront {
     private func putBack(_ requests: [FrontConnection.Request], asRepeats: Bool) {
         for request in requests.reversed() {
             switch request {
-            case .delivery(let delivery, let pair):
-                if asRepeats {
+            case .delivery(let delivery, let pair, let isRepeat):
+                // A repeat that the peer did not take stays one: an earlier connection may have brought it there.
+                if asRepeats || isRepeat {
                     pair.toRepeat.prepend(delivery)
                 } else {
                     pair.waiting.prepend(delivery)
                     waiting[delivery.ticket] = pair
                 }
-            case .claim(let pair): pair.claim = .none
+            case .claim(let pair): if pair.claim == .asked { pair.claim = .none }
             case .verification(let id): verificationFailed(id)
             }
         }

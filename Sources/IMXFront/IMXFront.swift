@@ -57,6 +57,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         let pair: PairQueue
         /// Nil while the domain is being looked up.
         var link: PeerLink?
+        /// Whether a look-up is out.
+        var isLookedUp = false
 
         init(pair: PairQueue) {
             self.pair = pair
@@ -77,8 +79,11 @@ package final class IMXFront: Adapter, TransportDelegate {
         self.resolver = resolver
         self.isHosted = isHosted
         now = host.scheduler.now
-        acceptor = DialbackAcceptor()
-        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)))
+        acceptor = DialbackAcceptor(limits: settings.dialback)
+        claimant = DialbackClaimant(
+            tokens: ClaimTokens(key: Octets32(using: &generator)),
+            limits: settings.dialback
+        )
         transport.delegate = self
     }
 

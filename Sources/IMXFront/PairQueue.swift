@@ -25,7 +25,13 @@ final class PairQueue {
     var claim = Claim.none
     /// How often in a row the claim was not granted.
     var refusals = 0
+    /// When the peer last said that it trusts us for the pair.
+    var confirmedAt = Instant.start
+    /// The timer after which trust is asked for again, before it runs out.
+    var renewal: ScheduledWork?
     var waiting = CircularBuffer<Delivery>()
+    /// What the peer sent back untaken because its trust had run out; older than all of ``waiting``.
+    var returned = CircularBuffer<Delivery>()
     /// What a lost connection left unanswered and the same peer process may be asked again.
     var toRepeat = CircularBuffer<Delivery>()
     /// Tickets that were withdrawn while they waited.
@@ -37,14 +43,14 @@ final class PairQueue {
         domains = DomainPair(source: source.octets, target: target.octets)
     }
 
-    var isEmpty: Bool { waiting.isEmpty && toRepeat.isEmpty }
+    var isEmpty: Bool { waiting.isEmpty && toRepeat.isEmpty && returned.isEmpty }
 
     /// The next delivery to send and whether it is a repeat; nil where none waits.
     func next() -> (delivery: Delivery, isRepeat: Bool)? {
         while let delivery = toRepeat.popFirst() {
             if withdrawn.isEmpty || withdrawn.remove(delivery.ticket) == nil { return (delivery, true) }
         }
-        while let delivery = waiting.popFirst() {
+        while let delivery = returned.popFirst() ?? waiting.popFirst() {
             if withdrawn.isEmpty || withdrawn.remove(delivery.ticket) == nil { return (delivery, false) }
         }
         return nil
@@ -53,18 +59,25 @@ final class PairQueue {
     /// Drops a delivery that waits. Those that are withdrawn are mostly the oldest, so the queue does not keep them.
     func withdraw(_ ticket: Ticket) {
         withdrawn.insert(ticket)
+        while let first = returned.first, withdrawn.remove(first.ticket) != nil { returned.removeFirst() }
         while let first = waiting.first, withdrawn.remove(first.ticket) != nil { waiting.removeFirst() }
     }
 
     /// Puts a delivery back to where it was taken from.
     func putBack(_ delivery: Delivery, isRepeat: Bool) {
-        if isRepeat { toRepeat.prepend(delivery) } else { waiting.prepend(delivery) }
+        if isRepeat {
+            toRepeat.prepend(delivery)
+        } else if returned.isEmpty {
+            waiting.prepend(delivery)
+        } else {
+            returned.prepend(delivery)
+        }
     }
 
     /// Everything that waits, in order; nothing waits afterwards.
-    func takeAll() -> [Delivery] {
-        var all: [Delivery] = []
-        while let next = next() { all.append(next.delivery) }
+    func takeAll() -> [(delivery: Delivery, isRepeat: Bool)] {
+        var all: [(delivery: Delivery, isRepeat: Bool)] = []
+        while let next = next() { all.append(next) }
         withdrawn.removeAll()
         return all
     }

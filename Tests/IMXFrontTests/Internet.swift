@@ -16,6 +16,10 @@ final class Internet {
     let network: SimulatedNetwork
     private(set) var hosts: [Host] = []
     var peers: [Domain: [PeerEndpoint]] = [:]
+    /// How long a look-up takes; nil where the answer is there at once.
+    var lookUpTime: Interval?
+    /// How many look-ups there were.
+    private(set) var lookUps = 0
 
     /// One aggregator with a recorder for its domains.
     final class Host {
@@ -104,8 +108,10 @@ final class Internet {
         init(internet: Internet) { self.internet = internet }
 
         func resolve(_ domain: Domain, _ completion: @escaping (Resolution) -> Void) {
-            guard let endpoints = internet.peers[domain] else { return completion(.notFound) }
-            completion(.endpoints(endpoints))
+            internet.lookUps += 1
+            let resolution = internet.peers[domain].map(Resolution.endpoints) ?? .notFound
+            guard let time = internet.lookUpTime else { return completion(resolution) }
+            internet.scheduler.schedule(after: time) { completion(resolution) }
         }
     }
 }
