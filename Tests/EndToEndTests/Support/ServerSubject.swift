@@ -123,22 +123,33 @@ final class ServerSubject<Server: XMPPServer>: Subject {
         received.append(heard)
     }
 
-    /// Lines end with LF, and what XML cannot hold is replaced.
+    func rendering(of address: Address) -> Address { server is Prosody ? folded(address) : address }
+
+    /// Lines end with LF, for both servers write a lone CR as it is, which is an LF to their clients; what XML cannot
+    /// hold is replaced.
     func rendering(of text: String) -> String {
-        let scalars = text.replacing("\r\n", with: "\n").unicodeScalars.map { scalar in
+        let lines = text.replacing("\r\n", with: "\n").replacing("\r", with: "\n")
+        let scalars = lines.unicodeScalars.map { scalar in
             let value = scalar.value
-            let isLegal = value >= 0x20 && value & 0xFFFE != 0xFFFE || [9, 10, 13].contains(value)
+            let isLegal = value >= 0x20 && value & 0xFFFE != 0xFFFE || [9, 10].contains(value)
             return isLegal ? scalar : "\u{FFFD}"
         }
         return String(String.UnicodeScalarView(scalars))
     }
 }
 
-/// A name as clients write it in a JID (XEP-0106 §4), told again so that the adapter is not measured by itself.
+/// How Prosody shows addresses: it folds the case of those that come from a component too (RFC 6122 §5, nodeprep).
+/// ejabberd shows them as they came.
+private func folded(_ address: Address) -> Address {
+    let name = String(buffer: address.localPart).lowercased()
+    return Address(localPart: ByteBuffer(string: name), domain: address.domain) ?? address
+}
+
+/// A name as clients write it in a JID (XEP-0106 §4), told again so that the adapter is not measured by itself. No
+/// address of the network holds a raw `@`, so its escape is part of the name (IMX 4.2.1).
 private enum EscapedName {
     private static let codes: [Character: String] = [
-        " ": "20", "\"": "22", "&": "26", "'": "27", "/": "2f", ":": "3a", "<": "3c", ">": "3e", "@": "40",
-        "\\": "5c",
+        " ": "20", "\"": "22", "&": "26", "'": "27", "/": "2f", ":": "3a", "<": "3c", ">": "3e", "\\": "5c",
     ]
     private static let characters = Dictionary(uniqueKeysWithValues: codes.map { ($1, $0) })
 
