@@ -3,6 +3,7 @@ import AdapterHarness
 import EnvelopeModel
 import NIOPosix
 import Testing
+import XMPPAdapter
 
 extension EndToEnd {
     /// The checks of every adapter, with a real server at the other end of the link.
@@ -61,6 +62,18 @@ extension EndToEnd.HarnessTests {
         #expect(report.notApplicable == [], "\(report)")
     }
 
+    @Test(
+        "XEP-0106, Contract outcome, IMX 4.2.1: the XMPP adapter passes the checks at a server that routes no foreign domains",
+        .enabled(if: Place.has("prosody"))
+    )
+    func escaped() async throws {
+        let scratch = try Scratch("harness-escaped")
+        let server = try Prosody(domain: "a.example", accounts: ["alice", "carol"], in: scratch)
+        let report = try await run(server, form: .escaped, only: Self.steady)
+        #expect(report.passed, "\(report)")
+        #expect(report.notApplicable == Self.notApplicable, "\(report)")
+    }
+
     private func prosody(in scratch: Scratch) throws -> Prosody {
         let foreign = [ServerSubject<Prosody>.foreignDomain]
         return try Prosody(domain: "a.example", accounts: ["alice", "carol"], foreign: foreign, in: scratch)
@@ -71,12 +84,16 @@ extension EndToEnd.HarnessTests {
         return try Ejabberd(domain: "b.example", accounts: ["alice", "carol"], foreign: foreign, in: scratch)
     }
 
-    private func run<Server: XMPPServer>(_ server: Server, only: Set<String>) async throws -> HarnessReport {
+    private func run<Server: XMPPServer>(
+        _ server: Server,
+        form: XMPPSettings.Form = .native,
+        only: Set<String>
+    ) async throws -> HarnessReport {
         try await server.start()
         defer { server.stop() }
         let timing = HarnessTiming(quiet: .milliseconds(200), shortDeadline: .milliseconds(800))
         return await Harness(timing: timing, only: only).run(on: MultiThreadedEventLoopGroup.singleton.next()) {
-            try ServerSubject(server, on: $0)
+            try ServerSubject(server, form: form, on: $0)
         }
     }
 }

@@ -24,10 +24,11 @@ final class ServerSubject<Server: XMPPServer>: Subject {
         .knowsItsUsers: "a server says service-unavailable of who is away and of who does not exist (RFC 6121 §8.5.2)",
     ]
     private let server: Server
+    private let form: XMPPSettings.Form
     private let eventLoop: any EventLoop
     private var client: LoopClient?
 
-    init(_ server: Server, on eventLoop: any EventLoop) throws {
+    init(_ server: Server, form: XMPPSettings.Form, on eventLoop: any EventLoop) throws {
         guard let domain = Domain(server.domain), let alice = Address("alice@\(domain)"),
             let carol = Address("carol@\(domain)"), let nobody = Address("nobody@\(domain)")
         else { throw HarnessError("\(server.domain) is no domain") }
@@ -37,6 +38,7 @@ final class ServerSubject<Server: XMPPServer>: Subject {
         // Carol has an account and is never there, and the test servers keep nothing for later.
         refusingUser = (carol, .unavailable)
         self.server = server
+        self.form = form
         self.eventLoop = eventLoop
     }
 
@@ -57,6 +59,7 @@ final class ServerSubject<Server: XMPPServer>: Subject {
             component: component,
             secret: Secret(componentSecret)
         )
+        settings.form = form
         settings.reconnect = .milliseconds(50)
         settings.reconnectMost = .milliseconds(200)
         return XMPPAdapter(settings: settings, host: host, eventLoop: eventLoop)
@@ -85,8 +88,7 @@ final class ServerSubject<Server: XMPPServer>: Subject {
 
     private func stanza(_ message: ServiceMessage, from: String?) -> ByteBuffer {
         var stanza = ByteBuffer(string: "<message type='chat'")
-        let name = EscapedName.escape(String(buffer: message.destination.localPart))
-        let attributes = [("from", from), ("to", "\(name)@\(message.destination.domain)"), ("id", message.nativeID)]
+        let attributes = [("from", from), ("to", jid(of: message.destination)), ("id", message.nativeID)]
         for case (let key, let value?) in attributes {
             stanza.writeString(" \(key)='")
             stanza.writeXMLValue(value)
@@ -106,11 +108,7 @@ final class ServerSubject<Server: XMPPServer>: Subject {
     }
 
     private func hear(_ message: LoopClient.Message) {
-        let bare = message.from.prefix { $0 != "/" }
-        let parts = bare.split(separator: "@")
-        guard parts.count == 2, let domain = Domain(String(parts[1])),
-            let source = Address(localPart: ByteBuffer(string: EscapedName.unescape(parts[0])), domain: domain)
-        else { return }
+        guard let source = address(of: message.from) else { return }
         if let condition = message.condition {
             let code: OutcomeCode = condition == "item-not-found" ? .noSuchUser : .internalError
             bounces.append(ServiceBounce(to: knownUser, about: source, code: code))
@@ -121,6 +119,28 @@ final class ServerSubject<Server: XMPPServer>: Subject {
         heard.subjects = message.subjects.map { LocalizedText($0.text, language: $0.language) }
         heard.thread = message.thread
         received.append(heard)
+    }
+
+    /// How alice's client names a foreign person.
+    private func jid(of address: Address) -> String {
+        let name = EscapedName.escape(String(buffer: address.localPart)[...])
+        guard form == .escaped else { return "\(name)@\(address.domain)" }
+        let whole = EscapedName.escape("\(address)", withAtSign: true)
+        return "\(whole)@\(server.componentDomain)"
+    }
+
+    private func address(of jid: String) -> Address? {
+        let parts = jid.prefix { $0 != "/" }.split(separator: "@")
+        guard parts.count == 2 else { return nil }
+        var name = EscapedName.unescape(parts[0])
+        var domain = String(parts[1])
+        if form == .escaped {
+            let whole = EscapedName.unescape(parts[0], withAtSign: true)
+            guard let at = whole.lastIndex(of: "@") else { return nil }
+            name = String(whole[..<at])
+            domain = String(whole[whole.index(after: at)...])
+        }
+        return Domain(domain).flatMap { Address(localPart: ByteBuffer(string: name), domain: $0) }
     }
 
     func rendering(of address: Address) -> Address { server is Prosody ? folded(address) : address }
@@ -151,24 +171,28 @@ private enum EscapedName {
     private static let codes: [Character: String] = [
         " ": "20", "\"": "22", "&": "26", "'": "27", "/": "2f", ":": "3a", "<": "3c", ">": "3e", "\\": "5c",
     ]
-    private static let characters = Dictionary(uniqueKeysWithValues: codes.map { ($1, $0) })
-
-    static func escape(_ name: String) -> String {
-        var rest = name[...]
+    static func escape(_ name: Substring, withAtSign: Bool = false) -> String {
+        var rest = name
         var result = ""
         while let character = rest.popFirst() {
             // A backslash stands for itself unless what follows would be read as a code.
-            let isPlain = character == "\\" && characters[String(rest.prefix(2))] == nil
-            if let code = codes[character], !isPlain { result += "\\\(code)" } else { result.append(character) }
+            let isPlain = character == "\\" && plain(rest.prefix(2), withAtSign) == nil
+            if withAtSign, character == "@" {
+                result += "\\40"
+            } else if let code = codes[character], !isPlain {
+                result += "\\\(code)"
+            } else {
+                result.append(character)
+            }
         }
         return result
     }
 
-    static func unescape(_ name: Substring) -> String {
+    static func unescape(_ name: Substring, withAtSign: Bool = false) -> String {
         var rest = name
         var result = ""
         while let character = rest.popFirst() {
-            if character == "\\", let plain = characters[String(rest.prefix(2))] {
+            if character == "\\", let plain = plain(rest.prefix(2), withAtSign) {
                 result.append(plain)
                 rest.removeFirst(2)
             } else {
@@ -176,5 +200,9 @@ private enum EscapedName {
             }
         }
         return result
+    }
+
+    private static func plain(_ code: Substring, _ withAtSign: Bool) -> Character? {
+        withAtSign && code == "40" ? "@" : codes.first { $0.value == code }?.key
     }
 }
