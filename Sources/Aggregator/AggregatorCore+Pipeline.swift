@@ -115,6 +115,9 @@ extension AggregatorCore {
         if envelope.body.octetCount > lanes[lane].domainClass.maximumMessageOctets {
             return Outcome(.tooLarge, "at most \(lanes[lane].domainClass.maximumMessageOctets) octets")
         }
+        if waitingOctets >= settings.maximumWaitingOctets {
+            return Outcome(.shortOfResources, "too much is waiting", retryAfter: 1)
+        }
         if lanes[lane].isFull { return Outcome(.shortOfResources, "too much is waiting", retryAfter: 1) }
         return nil
     }
@@ -134,6 +137,7 @@ extension AggregatorCore {
         port.unsettledSubmissions += 1
         lanes[lane].unsettled += 1
         lanes[lane].unsettledOctets += octets
+        waitingOctets += octets
         if lanes[lane].tail == TicketTable.none {
             lanes[lane].head = index
         } else {
@@ -227,6 +231,7 @@ extension AggregatorCore {
         }
         lanes[lane].unsettled -= 1
         lanes[lane].unsettledOctets -= tickets[index].octets
+        waitingOctets -= tickets[index].octets
         lanes[lane].ledger.settle(disposition)
         ledger.settle(disposition)
         count(outcome.code)

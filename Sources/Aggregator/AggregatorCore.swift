@@ -31,6 +31,8 @@ public final class AggregatorCore {
     var outcomeCounts = [UInt64](repeating: 0, count: 6000)
     var drops: [DropReason: UInt64] = [:]
     var repeats: UInt64 = 0
+    /// The octets of all unsettled envelopes.
+    var waitingOctets = 0
     var isDraining = false
     var drainCompletion: (() -> Void)?
     /// The time of the present turn, read once.

@@ -9,7 +9,7 @@ public struct LaneLimits: Sendable, Hashable {
     public var octets: Int
 
     /// Makes bounds.
-    public init(messages: Int = 1024, octets: Int = 4 << 20) {
+    public init(messages: Int = 4096, octets: Int = 8 << 20) {
         self.messages = messages
         self.octets = octets
     }
@@ -50,6 +50,8 @@ public struct CoreSettings: Sendable {
     public var maximumLanes: Int
     /// The most unsettled submissions of one adapter before it is paused; it resumes at half.
     public var submissionWindow: Int
+    /// The most octets that all unsettled envelopes may have together; more are answered "try later".
+    public var maximumWaitingOctets: Int
     /// The grain of the deadline timer: an envelope expires at most this much late.
     public var deadlineGrain: Interval
 
@@ -58,13 +60,15 @@ public struct CoreSettings: Sendable {
         name: String,
         serverID: ServerID,
         maximumLanes: Int = 100_000,
-        submissionWindow: Int = 8192,
+        submissionWindow: Int = 16_384,
+        maximumWaitingOctets: Int = 256 << 20,
         deadlineGrain: Interval = .milliseconds(100)
     ) {
         self.name = name
         self.serverID = serverID
         self.maximumLanes = maximumLanes
         self.submissionWindow = submissionWindow
+        self.maximumWaitingOctets = maximumWaitingOctets
         self.deadlineGrain = deadlineGrain
     }
 }

@@ -194,6 +194,7 @@ extension AggregatorConfiguration.Limits {
     fileprivate init(_ settings: Settings) throws {
         lanes = try settings.integer("lanes")
         submissions = try settings.integer("submissions")
+        waitingOctets = try settings.integer("waiting-octets")
         inFlight = try settings.integer("in-flight")
         recordSize = try settings.integer("record-size")
         connections = try settings.integer("connections")

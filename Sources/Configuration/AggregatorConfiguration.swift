@@ -38,6 +38,8 @@ package struct AggregatorConfiguration: Sendable {
         package let lanes: Int
         /// Messages of one adapter without an outcome.
         package let submissions: Int
+        /// Octets of all messages without an outcome.
+        package let waitingOctets: Int
         /// Unanswered requests on one connection.
         package let inFlight: Int
         /// Octets of the largest record from a verified peer.

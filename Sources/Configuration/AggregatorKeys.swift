@@ -88,15 +88,21 @@ package enum AggregatorKeys {
             "Lanes, which are pairs of source and destination domain, at a time; idle ones give way to new ones"
         ),
         SettingsKey(
+            "waiting-octets",
+            .size((1 << 20)...(64 << 30)),
+            .defaultsTo("256MiB"),
+            "Octets of all messages without an outcome, in all lanes together, before new ones are told to try later"
+        ),
+        SettingsKey(
             "submissions",
             .integer(16...1_000_000),
-            .defaultsTo("8192"),
+            .defaultsTo("16384"),
             "Messages of one adapter without an outcome before the adapter must stop reading"
         ),
         SettingsKey(
             "in-flight",
             .integer(1...65_536),
-            .defaultsTo("1024"),
+            .defaultsTo("4096"),
             "Requests that a peer may leave unanswered on one connection"
         ),
         SettingsKey(
@@ -165,7 +171,7 @@ package enum AggregatorKeys {
         SettingsKey(
             "reconnect",
             .duration(.milliseconds(10) ... .seconds(60)),
-            .defaultsTo("500ms"),
+            .defaultsTo("200ms"),
             "Before the first new try to reach a peer; each further pause is longer"
         ),
         SettingsKey(
@@ -198,13 +204,13 @@ package enum AggregatorKeys {
         SettingsKey(
             "lane-messages",
             .integer(1...1_000_000),
-            .defaultsTo("1024"),
+            .defaultsTo("4096"),
             "Messages without an outcome in one lane before it answers try later"
         ),
         SettingsKey(
             "lane-octets",
             .size((64 << 10)...(1 << 30)),
-            .defaultsTo("4MiB"),
+            .defaultsTo("8MiB"),
             "Octets of the messages without an outcome in one lane before it answers try later"
         ),
     ]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// An immutable value on the heap, so that a structure which rarely has it stays small.
+@usableFromInline
 final class Box<Value: Sendable & Hashable>: Sendable, Hashable {
     let value: Value
 
@@ -8,7 +9,9 @@ final class Box<Value: Sendable & Hashable>: Sendable, Hashable {
         self.value = value
     }
 
+    @usableFromInline
     static func == (a: Box, b: Box) -> Bool { a === b || a.value == b.value }
 
+    @usableFromInline
     func hash(into hasher: inout Hasher) { value.hash(into: &hasher) }
 }

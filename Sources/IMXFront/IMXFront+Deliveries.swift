@@ -3,6 +3,7 @@ package import AdapterKit
 import EnvelopeModel
 import IMXWire
 import Logging
+import MessageFormats
 // Needed for CircularBuffer's own `append`: where its module is not imported, the standard library's stands in, and
 // that one copies the whole queue.
 import NIOCore
@@ -45,14 +46,12 @@ extension IMXFront {
         on connection: FrontConnection
     ) -> Bool {
         guard connection.machine.requestRoom > 0 else { return false }
+        if case .unknown = delivery.envelope.operation {
+            host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
+            return true
+        }
         let cookie = connection.remember(.delivery(delivery, pair))
-        let result = MessageTranslation.send(
-            delivery.envelope,
-            on: &connection.machine,
-            cookie: cookie,
-            isRetry: isRepeat,
-            now: now
-        )
+        let result = encode(delivery.envelope, cookie: cookie, isRepeat: isRepeat, on: connection)
         switch result {
         case .sent:
             markDirty(connection)
@@ -65,11 +64,45 @@ extension IMXFront {
             _ = connection.take(cookie)
             host.settle(delivery.ticket, Outcome(.tooLarge, "larger than the peer takes"))
             return true
-        case nil:
-            _ = connection.take(cookie)
-            host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
-            return true
         }
+    }
+
+    /// Writes the request into the connection's octets. A body that is no MIME entity yet becomes one on the way, in a
+    /// buffer that is used again and again.
+    private func encode(
+        _ envelope: Envelope,
+        cookie: UInt64,
+        isRepeat: Bool,
+        on connection: FrontConnection
+    ) -> SendResult {
+        let left = (envelope.deadline - now).nanoseconds / 1_000_000
+        let deadline = envelope.deadline == .distantFuture ? nil : UInt32(clamping: max(1, left))
+        guard case .parts = envelope.body else {
+            return connection.machine.send(
+                envelope: envelope,
+                deadline: deadline,
+                cookie: cookie,
+                isRetry: isRepeat,
+                now: now
+            )
+        }
+        entity.clear()
+        let losses = MIMEEntity.write(
+            body: envelope.body,
+            from: envelope.source,
+            to: envelope.destination,
+            into: &entity
+        )
+        var envelope = envelope
+        envelope.add(losses: losses)
+        return connection.machine.send(
+            envelope: envelope,
+            mime: entity,
+            deadline: deadline,
+            cookie: cookie,
+            isRetry: isRepeat,
+            now: now
+        )
     }
 
     /// Sends what waits for the pair, as far as the peer lets us, and asks for the pair's trust where it is missing.
@@ -127,16 +160,7 @@ extension IMXFront {
                 guard let connection = recent else { continue }  // the peer is gone; it will hear it when it asks again
                 let type = token & (1 << 32) == 0 ? RecordType.message : .report
                 let tag = UInt32(truncatingIfNeeded: token)
-                if batch[index].outcome.details == nil {
-                    connection.machine.answer(batch[index].outcome.code, to: type, tag: tag, now: now)
-                } else {
-                    connection.machine.answer(
-                        MessageTranslation.answer(batch[index].outcome),
-                        to: type,
-                        tag: tag,
-                        now: now
-                    )
-                }
+                connection.machine.answer(outcome: batch[index].outcome, to: type, tag: tag, now: now)
                 markDirty(connection)
             }
         }

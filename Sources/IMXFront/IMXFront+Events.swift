@@ -72,19 +72,15 @@ extension IMXFront {
         guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
             return deny(record.from, record.to, .message, tag, on: connection)
         }
-        let trace = record.trace ?? host.makeTraceID()
-        host.note(trace, "received from \(connection.link?.endpoint.description ?? connection.address)")
+        let envelope = record.envelope(
+            source: pair.source,
+            destination: pair.target,
+            deadline: deadline(record.deadline),
+            freshTrace: host.makeTraceID()
+        )
+        host.note(envelope.trace, "received from \(connection.link?.endpoint.description ?? connection.address)")
         submissions.append(
-            Submission(
-                token: Self.token(connection.handle, tag: tag, isReport: false),
-                envelope: MessageTranslation.envelope(
-                    of: record,
-                    source: pair.source,
-                    target: pair.target,
-                    trace: trace,
-                    now: now
-                )
-            )
+            Submission(token: Self.token(connection.handle, tag: tag, isReport: false), envelope: envelope)
         )
     }
 
@@ -92,18 +88,25 @@ extension IMXFront {
         guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
             return deny(record.from, record.to, .report, tag, on: connection)
         }
-        submissions.append(
-            Submission(
-                token: Self.token(connection.handle, tag: tag, isReport: true),
-                envelope: MessageTranslation.envelope(
-                    of: record,
-                    source: pair.source,
-                    target: pair.target,
-                    trace: record.trace ?? host.makeTraceID(),
-                    now: now
-                )
-            )
+        // A REPORT has no identifier of its own. One is made of the message's and of the code, so that the same report
+        // is taken once.
+        var id = record.about
+        id.writeString("!" + String(record.code.rawValue))
+        let envelope = record.envelope(
+            source: pair.source,
+            destination: pair.target,
+            messageID: MessageID(unchecked: id),
+            deadline: deadline(record.deadline),
+            freshTrace: host.makeTraceID()
         )
+        submissions.append(
+            Submission(token: Self.token(connection.handle, tag: tag, isReport: true), envelope: envelope)
+        )
+    }
+
+    /// When the peer's patience ends, by our clock.
+    private func deadline(_ milliseconds: UInt32?) -> Instant {
+        milliseconds.map { now + .milliseconds(Int($0)) } ?? .distantFuture
     }
 
     /// IMX 6.3(2), 6.2.2.1(3): a record for a pair that is not authenticated on this connection.
@@ -121,7 +124,7 @@ extension IMXFront {
             connection.machine.isAuthenticated && !isServed
             ? Outcome(.notServedHere, "not served here")  // IMX 4.3.3
             : Outcome(.notAuthenticated, "this pair of domains is not authenticated on this connection")
-        connection.machine.answer(MessageTranslation.answer(outcome), to: type, tag: tag, now: now)
+        connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
         guard connection.violations == 1 else { return }
         host.logger.notice(
             "record refused",
@@ -136,7 +139,7 @@ extension IMXFront {
     private func later(_ type: RecordType, _ tag: UInt32, on connection: FrontConnection) {
         host.count(.unknownRequest)
         let outcome = Outcome(.notUnderstood, "presence and attributes are not served yet")
-        connection.machine.answer(MessageTranslation.answer(outcome), to: type, tag: tag, now: now)
+        connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
     }
 
     private func refused(_ type: RecordType, _ error: IMXError, on connection: FrontConnection) {
@@ -157,7 +160,7 @@ extension IMXFront {
     private func take(_ answer: AnswerRecord, to cookie: UInt64, on connection: FrontConnection) {
         switch connection.take(cookie) {
         case .delivery(let delivery, let pair):
-            host.settle(delivery.ticket, MessageTranslation.outcome(of: answer))
+            host.settle(delivery.ticket, answer.outcome)
             if answer.code == .notAuthenticated { pair.claim = .none }  // trust has run out at the peer
         case .claim(let pair): claimAnswered(pair, answer, on: connection)
         case .verification(let id): verificationAnswered(id, answer.code)

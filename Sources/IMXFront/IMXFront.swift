@@ -37,6 +37,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     /// What the present burst brought for the core.
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
+    /// Where a body becomes a MIME entity.
+    var entity = ByteBuffer()
     /// More than zero while a burst is being worked on, at the end of which everything is flushed at once.
     var burstDepth = 0
     var clockTimer: ScheduledWork?

@@ -76,7 +76,7 @@ package struct BackOff: Sendable, Hashable {
     package var most: Interval
 
     /// Makes pauses from `first` to `most`.
-    package init(first: Interval = .milliseconds(500), most: Interval = .seconds(60)) {
+    package init(first: Interval = .milliseconds(200), most: Interval = .seconds(60)) {
         self.first = first
         self.most = most
     }

@@ -19,6 +19,20 @@ struct BoundsTests {
         #expect(world.balances)
     }
 
+    @Test("bounds: all lanes together hold a bounded number of octets")
+    func fullHouse() throws {
+        let world = try World(maximumWaitingOctets: 100)
+        world.b.habit = .hold(.tooLate)
+        for id in 0..<6 {
+            world.a.send(try message("ann@a.example", "u\(id)@b.example", id: "\(id)", text: "twenty octets of text"))
+        }
+        #expect(world.b.deliveries.count == 3)
+        #expect(world.a.settlements.map(\.outcome.code) == [.shortOfResources, .shortOfResources, .shortOfResources])
+        for delivery in world.b.deliveries { world.b.settle(delivery.ticket, .delivered) }
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "late"))
+        #expect(world.b.deliveries.count == 4 && world.balances)
+    }
+
     @Test("IMX 3: more octets than the class allows are refused")
     func tooLarge() throws {
         let world = try World(domainClass: DomainClass(maximumMessageOctets: 10))

@@ -17,7 +17,12 @@ struct World {
     let network: RecordingAdapter
     static let serverID = ServerID(high: 1, low: 2)
 
-    init(domainClass: DomainClass = DomainClass(), submissionWindow: Int = 8192, maximumLanes: Int = 1000) throws {
+    init(
+        domainClass: DomainClass = DomainClass(),
+        submissionWindow: Int = 8192,
+        maximumLanes: Int = 1000,
+        maximumWaitingOctets: Int = 1 << 30
+    ) throws {
         var directory = DomainDirectory()
         directory[try domain("a.example")] = .init(domainClass: domainClass, adapter: "a")
         directory[try domain("b.example")] = .init(domainClass: domainClass, adapter: "b")
@@ -26,7 +31,8 @@ struct World {
                 name: "test",
                 serverID: World.serverID,
                 maximumLanes: maximumLanes,
-                submissionWindow: submissionWindow
+                submissionWindow: submissionWindow,
+                maximumWaitingOctets: maximumWaitingOctets
             ),
             directory: directory,
             scheduler: scheduler,

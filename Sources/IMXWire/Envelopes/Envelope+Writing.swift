@@ -23,7 +23,7 @@ extension ByteBuffer {
         writeField(.from, envelope.source)
         writeField(.to, envelope.destination)
         writeField(.messageID, envelope.messageID.octets)
-        writeField(.hops, envelope.hops)
+        writeField(.hops, max(1, envelope.hops) - 1)  // RFC 3860 §3.4.2
         writeField(.deadline, deadline)
         if let mime {
             writeField(.mime, mime)
@@ -46,7 +46,7 @@ extension ByteBuffer {
         let start = beginRecord(.report, isRetry ? [.request, .retry] : .request, tag: tag)
         writeField(.from, envelope.source)
         writeField(.to, envelope.destination)
-        writeField(.hops, envelope.hops)
+        writeField(.hops, max(1, envelope.hops) - 1)  // RFC 3860 §3.4.2
         writeField(.deadline, deadline)
         writeField(.about, report.messageID.octets)
         writeField(.code, report.outcome.code.rawValue)

@@ -42,7 +42,8 @@ final class Node {
                 name: configuration.name,
                 serverID: serverID,
                 maximumLanes: configuration.limits.lanes,
-                submissionWindow: configuration.limits.submissions
+                submissionWindow: configuration.limits.submissions,
+                maximumWaitingOctets: configuration.limits.waitingOctets
             ),
             directory: Node.directory(configuration),
             scheduler: scheduler,

@@ -32,12 +32,12 @@ final class LoadSink: Adapter {
 final class LoadSource: Adapter {
     static let descriptor = AdapterDescriptor(kind: "load", capabilities: [.sendsMessages])
 
-    private struct Run {
-        var count: Int
-        var window: Int
-        var rate: Int
-        var completion: (String) -> Void
-        var started: Instant
+    private final class Run {
+        let count: Int
+        let window: Int
+        let rate: Int
+        let completion: (String) -> Void
+        let started: Instant
         var sent = 0
         var ended = 0
         var undelivered = 0
@@ -45,6 +45,16 @@ final class LoadSource: Adapter {
         var times: [UInt64]
         /// From submission to outcome, in nanoseconds.
         var latencies: [UInt64] = []
+
+        init(count: Int, window: Int, rate: Int, started: Instant, completion: @escaping (String) -> Void) {
+            self.count = count
+            self.window = window
+            self.rate = rate
+            self.started = started
+            self.completion = completion
+            times = [UInt64](repeating: 0, count: count)
+            latencies.reserveCapacity(count)
+        }
     }
 
     private let host: any AdapterHost
@@ -73,30 +83,22 @@ final class LoadSource: Adapter {
     /// Sends `count` messages with at most `window` under way, or `rate` in a second where that is not 0, and then
     /// tells how it went.
     func run(count: Int, window: Int, rate: Int, _ completion: @escaping (String) -> Void) {
-        run = Run(
-            count: count,
-            window: window,
-            rate: rate,
-            completion: completion,
-            started: host.scheduler.now,
-            times: [UInt64](repeating: 0, count: count)
-        )
-        run?.latencies.reserveCapacity(count)
+        run = Run(count: count, window: window, rate: rate, started: host.scheduler.now, completion: completion)
         host.turn { fill() }
         if rate > 0 { keepRate() }
     }
 
     func settled(_ batch: [Settlement]) {
-        guard run != nil else { return }
+        guard let run else { return }
         let now = host.scheduler.now.nanoseconds
         for settlement in batch {
-            run?.ended += 1
-            if settlement.outcome.disposition != .delivered { run?.undelivered += 1 }
-            if let sent = run?.times[Int(settlement.token)] { run?.latencies.append(now &- sent) }
+            run.ended += 1
+            if settlement.outcome.disposition != .delivered { run.undelivered += 1 }
+            run.latencies.append(now &- run.times[Int(settlement.token)])
         }
-        if let done = run, done.ended == done.count {
-            run = nil
-            done.completion(report(done))
+        if run.ended == run.count {
+            self.run = nil
+            run.completion(report(run))
         } else {
             fill()
         }
@@ -115,29 +117,34 @@ final class LoadSource: Adapter {
     }
 
     private func fill() {
-        guard let current = run, let source, let destination else { return }
+        guard let run, let source, let destination else { return }
         let now = host.scheduler.now
-        var due = current.window - (current.sent - current.ended)
-        if current.rate > 0 {
-            let elapsed = Double((now - current.started).nanoseconds) * 1e-9
-            due = Int(elapsed * Double(current.rate)) - current.sent
+        var due = run.window - (run.sent - run.ended)
+        if run.rate > 0 {
+            let elapsed = Double((now - run.started).nanoseconds) * 1e-9
+            due = Int(elapsed * Double(run.rate)) - run.sent
         }
-        due = min(due, current.count - current.sent)
+        due = min(due, run.count - run.sent)
         // In batches, as reads from a busy link would bring them.
-        guard due > 0, current.rate > 0 || due >= min(256, current.count - current.sent) else { return }
+        guard due > 0, run.rate > 0 || due >= min(256, run.count - run.sent) else { return }
         batch.removeAll(keepingCapacity: true)
-        for index in current.sent..<(current.sent + due) {
-            run?.times[index] = now.nanoseconds
+        // One buffer for all identifiers of the batch, as what was parsed would share the buffer that was read.
+        var identifiers = ByteBuffer()
+        identifiers.reserveCapacity(due * 16)
+        for index in run.sent..<(run.sent + due) {
+            run.times[index] = now.nanoseconds
+            identifiers.writeMultipleIntegers(run.started.nanoseconds, UInt64(index))
+            guard let slice = identifiers.readSlice(length: 16), let messageID = MessageID(slice) else { continue }
             let envelope = Envelope(
                 source: source,
                 destination: destination,
-                messageID: host.makeMessageID(native: nil),
+                messageID: messageID,
                 trace: host.makeTraceID(),
                 body: body
             )
             batch.append(Submission(token: UInt64(index), envelope: envelope))
         }
-        run?.sent += due
+        run.sent += due
         host.submit(batch)
     }
 

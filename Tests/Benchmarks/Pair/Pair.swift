@@ -74,10 +74,12 @@ final class Side {
         )
         transport = SocketTransport(eventLoop: eventLoop, maximumConnections: 16)
         let transport = transport
+        var settings = FrontSettings(serverID: serverID)
+        settings.connection.maxInflight = 4096  // the default of the configuration
         core.attach(named: "imx", authority: .network) { host in
             IMXFront(
                 host: host,
-                settings: FrontSettings(serverID: serverID),
+                settings: settings,
                 transport: transport,
                 resolver: StaticPeerTable([other: [PeerEndpoint(host: "127.0.0.1", port: peer)]]),
                 isHosted: { $0 == own }
