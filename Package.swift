@@ -129,7 +129,12 @@ let package = Package(
                 nio, posix, logging,
             ]
         ),
-        .testTarget(name: "EndToEndTests"),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "EnvelopeModel", "XMLStream", nio, posix,
+            ]
+        ),
     ]
 )
 
