@@ -132,7 +132,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "EnvelopeModel", "XMLStream", nio, posix,
+                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "EnvelopeModel", "XMLStream", nio,
+                posix,
             ]
         ),
     ]
@@ -143,7 +144,9 @@ if Context.environment["IMX_BENCHMARK"] != nil {
     package.targets.append(
         .executableTarget(
             name: "imx-pair",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "IMXWire", "Store", nio, posix, logging],
+            dependencies: [
+                "EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "IMXWire", "Store", nio, posix, logging,
+            ],
             path: "Tests/Benchmarks/Pair"
         )
     )

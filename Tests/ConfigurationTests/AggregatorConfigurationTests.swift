@@ -13,7 +13,7 @@ import Testing
         #expect(it.controlSocket == "/tmp/north/control.sock")
         #expect(it.limits.lanes == 7)
         #expect(it.limits.recordSize == 1 << 20)
-        #expect(it.limits.inFlight == 1024)
+        #expect(it.limits.inFlight == 4096)
         #expect(it.timeouts.idle == .seconds(90))
         #expect(it.stopWithin == .seconds(10))
         #expect(it.logsJSON)
