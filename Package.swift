@@ -129,7 +129,12 @@ let package = Package(
                 nio, posix, logging,
             ]
         ),
-        .testTarget(name: "EndToEndTests"),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: [
+                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "EnvelopeModel", "XMLStream", nio, posix,
+            ]
+        ),
     ]
 )
 
@@ -138,7 +143,7 @@ if Context.environment["IMX_BENCHMARK"] != nil {
     package.targets.append(
         .executableTarget(
             name: "imx-pair",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "Store", nio, posix, logging],
+            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "IMXWire", "Store", nio, posix, logging],
             path: "Tests/Benchmarks/Pair"
         )
     )

@@ -60,6 +60,10 @@ public protocol Subject: AnyObject {
     /// How `text` looks to a user of the service, where the service cannot hold it as it is: a documented loss.
     func rendering(of text: String) -> String
 
+    /// How a foreign address looks to a user of the service, where the service folds its case: a documented loss.
+    /// Answers to what is seen must still reach the true address.
+    func rendering(of address: Address) -> Address
+
     /// Takes the service down, after the adapter was stopped.
     func stop() async
 }
@@ -103,6 +107,8 @@ extension Subject {
     public func restoreLink() async throws { throw Unable(.losesItsLink) }
     /// Every text as it is.
     public func rendering(of text: String) -> String { text }
+    /// Every address as it is.
+    public func rendering(of address: Address) -> Address { address }
     /// Nothing to take down.
     public func stop() async {}
 }

@@ -137,17 +137,18 @@ extension AggregatorCore {
     }
 
     private func enqueue(
-        _ envelope: Envelope,
+        _ submitted: Envelope,
         token: UInt64,
         from port: AdapterPort,
         into lane: UInt32,
         slot: RepeatWindow.Slot
     ) {
+        var envelope = submitted
         let octets = envelope.octetCount
         let deadline = min(envelope.deadline, now + lanes[lane].domainClass.deadline)
+        envelope.deadline = deadline
         let index = tickets.insert(envelope, token: token, origin: port.index, lane: lane, octets: octets)
         tickets[index].slot = slot
-        tickets[index].envelope?.deadline = deadline
         port.unsettledSubmissions += 1
         lanes[lane].unsettled += 1
         lanes[lane].unsettledOctets += octets

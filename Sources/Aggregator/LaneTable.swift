@@ -45,7 +45,7 @@ struct LaneTable {
     }
 
     subscript(index: UInt32) -> Lane {
-        get { lanes[Int(index)] }
+        _read { yield lanes[Int(index)] }
         _modify { yield &lanes[Int(index)] }
     }
 

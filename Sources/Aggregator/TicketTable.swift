@@ -36,7 +36,7 @@ struct TicketTable {
     private(set) var unsettled = 0
 
     subscript(index: UInt32) -> Entry {
-        get { entries[Int(index)] }
+        _read { yield entries[Int(index)] }
         _modify { yield &entries[Int(index)] }
     }
 

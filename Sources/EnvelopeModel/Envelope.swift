@@ -168,19 +168,25 @@ public struct Envelope: Sendable, Hashable {
     /// Whoever keeps an envelope beyond the moment it was handed over calls this, so that a small envelope does not
     /// pin a large buffer.
     public mutating func detach() {
-        var own = ByteBuffer()
-        own.reserveCapacity(
-            source.localPart.readableBytes + destination.localPart.readableBytes + messageID.octets.readableBytes
-                + body.octetCount
-        )
-        func moved(_ octets: ByteBuffer) -> ByteBuffer {
-            own.writeImmutableBuffer(octets)
-            return own.readSlice(length: octets.readableBytes) ?? octets
-        }
         var fields = storage.fields
-        fields.source = Address(uncheckedLocalPart: moved(source.localPart), domain: source.domain)
-        fields.destination = Address(uncheckedLocalPart: moved(destination.localPart), domain: destination.domain)
-        fields.messageID = MessageID(unchecked: moved(messageID.octets))
+        // All is written before anything is sliced: a slice shares the buffer, and a write to a shared buffer copies it.
+        var own = ByteBuffer()
+        own.reserveCapacity(octetCount)
+        own.writeImmutableBuffer(fields.source.localPart)
+        own.writeImmutableBuffer(fields.destination.localPart)
+        own.writeImmutableBuffer(fields.messageID.octets)
+        switch fields.body {
+        case .none: break
+        case .entity(let octets): own.writeImmutableBuffer(octets)
+        case .parts(let parts): for part in parts { own.writeImmutableBuffer(part.octets) }
+        }
+        func moved(_ octets: ByteBuffer) -> ByteBuffer { own.readSlice(length: octets.readableBytes) ?? octets }
+        fields.source = Address(uncheckedLocalPart: moved(fields.source.localPart), domain: fields.source.domain)
+        fields.destination = Address(
+            uncheckedLocalPart: moved(fields.destination.localPart),
+            domain: fields.destination.domain
+        )
+        fields.messageID = MessageID(unchecked: moved(fields.messageID.octets))
         switch fields.body {
         case .none: break
         case .entity(let octets): fields.body = .entity(moved(octets))

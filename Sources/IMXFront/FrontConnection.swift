@@ -45,13 +45,21 @@ final class FrontConnection {
     private var requests: [Request?] = []
     private var freeRequests: [Int] = []
 
-    /// A pair of domains that the peer may send for.
-    struct TrustedPair {
+    /// A pair of domains that the peer may send for. A class, because every record that comes is matched with one.
+    final class TrustedPair {
         let source: Domain
         let target: Domain
         let sourceOctets: ByteBuffer
         let targetOctets: ByteBuffer
         var until: Instant
+
+        init(source: Domain, target: Domain, until: Instant) {
+            self.source = source
+            self.target = target
+            self.until = until
+            sourceOctets = source.octets
+            targetOctets = target.octets
+        }
     }
 
     init(
@@ -99,13 +107,7 @@ final class FrontConnection {
 
     /// Notes that the peer may speak for `source` to `target` until `until`.
     func trust(_ source: Domain, _ target: Domain, until: Instant) {
-        let pair = TrustedPair(
-            source: source,
-            target: target,
-            sourceOctets: source.octets,
-            targetOctets: target.octets,
-            until: until
-        )
+        let pair = TrustedPair(source: source, target: target, until: until)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
     }

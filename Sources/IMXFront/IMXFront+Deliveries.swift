@@ -46,7 +46,6 @@ extension IMXFront {
         isRepeat: Bool,
         on connection: FrontConnection
     ) -> Bool {
-        guard connection.machine.requestRoom > 0 else { return false }
         if case .unknown = delivery.envelope.operation {
             host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
             return true

@@ -132,8 +132,10 @@ final class LoadSource: Adapter {
         var identifiers = ByteBuffer()
         identifiers.reserveCapacity(due * 16)
         for index in run.sent..<(run.sent + due) {
-            run.times[index] = now.nanoseconds
             identifiers.writeMultipleIntegers(run.started.nanoseconds, UInt64(index))
+        }
+        for index in run.sent..<(run.sent + due) {
+            run.times[index] = now.nanoseconds
             guard let slice = identifiers.readSlice(length: 16), let messageID = MessageID(slice) else { continue }
             let envelope = Envelope(
                 source: source,

@@ -4,6 +4,7 @@ import Aggregator
 import EnvelopeModel
 import Foundation
 import IMXFront
+import IMXWire
 import Logging
 import NIOCore
 import NIOPosix
