@@ -17,6 +17,8 @@ struct BurdenTests {
         internet.network.latency = .milliseconds(50)
         let a = try internet.start(1, ["a1.example", "a2.example"])
         let b = try internet.start(2, ["b.example"]) { $0.connection.maxInflight = 2 }
+        a.users.send(try message("u@a2.example", "bob@b.example", id: "first"))
+        internet.scheduler.advance(by: .seconds(2))
         for id in 0..<500 { a.users.send(try message("u@a1.example", "bob@b.example", id: "\(id)")) }
         internet.scheduler.advance(by: .seconds(2))
         a.users.send(try message("u@a2.example", "bob@b.example", id: "other"))
