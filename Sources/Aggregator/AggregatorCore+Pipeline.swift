@@ -18,21 +18,35 @@ extension AggregatorCore {
 
     private func accept(_ envelope: Envelope, token: UInt64, from port: AdapterPort) {
         guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
-        if let outcome = admission(of: envelope, into: lane) { return refuse(envelope, token, port, outcome) }
+        if let outcome = admission(of: envelope, into: lane) {
+            // RFC 2779 5.4.2: what was taken before is not called failed because there is no room for it now.
+            guard let known = repeatWindow.find(envelope, now: now) else {
+                return refuse(envelope, token, port, outcome)
+            }
+            return answerRepeat(envelope, token, port, known)
+        }
         switch repeatWindow.admit(envelope, now: now) {
         case .new(let slot):
             ledger.accept()
             lanes[lane].ledger.accept()
             note(envelope.trace, at: port.name, "accepted \(envelope.source) -> \(envelope.destination)")
             enqueue(envelope, token: token, from: port, into: lane, slot: slot)
-        case .pending:  // RFC 2779 5.4.2
-            repeats += 1
-            answer(port, Settlement(token: token, outcome: Outcome(.uncertain, "a repeat"), envelope: envelope))
-        case .settled(let code):  // RFC 2779 5.4.2: the same answer, no second delivery
-            repeats += 1
-            let isDelivered = Outcome(code).disposition == .delivered
-            answer(port, Settlement(token: token, outcome: Outcome(code), envelope: isDelivered ? nil : envelope))
+        case let known: answerRepeat(envelope, token, port, known)
         }
+    }
+
+    /// Answers what was taken before: no second delivery.
+    private func answerRepeat(
+        _ envelope: Envelope,
+        _ token: UInt64,
+        _ port: AdapterPort,
+        _ known: RepeatWindow.Verdict
+    ) {
+        repeats += 1
+        var outcome = Outcome(.uncertain, "a repeat")
+        if case .settled(let code) = known { outcome = Outcome(code) }  // RFC 2779 5.4.2: the same answer
+        let isDelivered = outcome.disposition == .delivered
+        answer(port, Settlement(token: token, outcome: outcome, envelope: isDelivered ? nil : envelope))
     }
 
     // MARK: Authorise and resolve

@@ -37,9 +37,9 @@ final class FrontConnection {
     /// Whether the peer has done anything of what we asked of it here.
     var hasServed = false
     /// The pairs of domains that records on this connection may speak for, each with the wire's spelling.
-    var trusted: [TrustedPair] = []
-    /// The place in ``trusted`` that the last record was found at.
-    var recentPair = 0
+    private(set) var trusted: [DomainPair: TrustedPair] = [:]
+    /// The pair that the last record was for: records come in runs.
+    private var recentPair: TrustedPair?
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
     private var requests: [Request?] = []
@@ -97,24 +97,18 @@ final class FrontConnection {
 
     /// The trusted pair that a record from `source` to `target` belongs to; nil where there is none at `now`.
     func trustedPair(_ source: ByteBuffer, _ target: ByteBuffer, now: Instant) -> TrustedPair? {
-        if recentPair < trusted.count, matches(trusted[recentPair], source, target, now) { return trusted[recentPair] }
-        for place in trusted.indices where matches(trusted[place], source, target, now) {
-            recentPair = place
-            return trusted[place]
+        if let recent = recentPair, recent.until > now, recent.sourceOctets == source, recent.targetOctets == target {
+            return recent
         }
-        return nil
-    }
-
-    private func matches(_ pair: TrustedPair, _ source: ByteBuffer, _ target: ByteBuffer, _ now: Instant) -> Bool {
-        pair.until > now && pair.sourceOctets == source && pair.targetOctets == target
+        guard let pair = trusted[DomainPair(source: source, target: target)], pair.until > now else { return nil }
+        recentPair = pair
+        return pair
     }
 
     /// Notes that the peer may speak for `source` to `target` until `until`.
     func trust(_ source: Domain, _ target: Domain, until: Instant) {
-        if let pair = trusted.first(where: { $0.source == source && $0.target == target }) {
-            pair.until = until
-        } else {
-            trusted.append(TrustedPair(source: source, target: target, until: until))
-        }
+        let pair = TrustedPair(source: source, target: target, until: until)
+        trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
+        recentPair = nil
     }
 }

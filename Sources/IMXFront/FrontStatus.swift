@@ -26,7 +26,8 @@ extension IMXFront {
                 isOutgoing: connection.role == .dialler,
                 address: connection.link?.endpoint.description ?? connection.address,
                 state: connection.peer == nil ? "greeting" : connection.isLeaving ? "closing" : "open",
-                pairs: connection.role == .dialler ? confirmed : connection.trusted.map { ($0.source, $0.target) },
+                pairs: connection.role == .dialler
+                    ? confirmed : connection.trusted.values.map { ($0.source, $0.target) },
                 inFlight: connection.machine.requestsInFlight
             )
         }

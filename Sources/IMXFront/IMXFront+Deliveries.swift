@@ -30,6 +30,7 @@ extension IMXFront {
         waiting[delivery.ticket] = pair
         pair.waiting.append(waitingDelivery)
         if let link = route.link {
+            link.hasBacklog = true
             host.note(delivery.envelope.trace, "waits for \(link.endpoint)")
             ensureUp(link)
             pump(pair, link)
@@ -105,13 +106,19 @@ extension IMXFront {
     }
 
     /// Sends what waits for the pair, as far as the peer lets us, and asks for the pair's trust where it is missing.
-    func pump(_ pair: PairQueue, _ link: PeerLink) {
+    func pump(_ pair: PairQueue, _ link: PeerLink, atMost limit: Int = .max) {
         guard case .up(let connection) = link.state, !pair.isEmpty, !connection.isLeaving else { return }
         switch pair.claim {
         case .none: askForTrust(pair, on: connection)
         case .asked, .later: return
         case .confirmed:
-            while connection.isWritable, let (delivery, isRepeat) = pair.next() {
+            var sent = 0
+            while sent < limit, connection.isWritable, let (delivery, isRepeat) = pair.next() {
+                if isRepeat, delivery.envelope.deadline <= now {  // the core has called it uncertain
+                    host.settle(delivery.ticket, Self.unanswered)
+                    continue
+                }
+                sent += 1
                 guard send(delivery, of: pair, isRepeat: isRepeat, on: connection) else {
                     return pair.putBack(delivery, isRepeat: isRepeat)
                 }
@@ -122,8 +129,27 @@ extension IMXFront {
 
     /// Sends what waits for all pairs of the link, each in its turn.
     func pump(_ link: PeerLink) {
-        for pair in link.pairs where !pair.isEmpty { pump(pair, link) }
+        guard link.hasBacklog, case .up(let connection) = link.state, !connection.isLeaving else { return }
+        while connection.machine.requestRoom > 0, let id = link.verifications.popFirst() { ask(id, on: connection) }
+        // Claims come before data, or pairs that send all the time would keep new ones out.
+        for pair in link.pairs where !pair.isEmpty && pair.claim == .none { askForTrust(pair, on: connection) }
+        var isMoving = true
+        while isMoving {
+            isMoving = false
+            for _ in link.pairs.indices {
+                guard connection.isWritable, connection.machine.requestRoom > 0 else { return }
+                link.turn = (link.turn + 1) % link.pairs.count
+                let pair = link.pairs[link.turn]
+                guard pair.claim == .confirmed, !pair.isEmpty else { continue }
+                pump(pair, link, atMost: Self.quantum)
+                isMoving = isMoving || !pair.isEmpty
+            }
+        }
+        link.hasBacklog = link.hasWork || !link.verifications.isEmpty
     }
+
+    /// The most requests of one pair before the next pair has its turn.
+    private static var quantum: Int { 32 }
 
     package func withdraw(_ ticket: Ticket) -> Withdrawal {
         guard let pair = waiting.removeValue(forKey: ticket) else { return .tooLate }
@@ -154,9 +180,12 @@ extension IMXFront {
             }
             pair.claim = .none
         }
+        // Too late for another try: the core has ended it, or does so at once.
+        guard delivery.envelope.deadline > now else { return host.settle(delivery.ticket, outcome) }
         var kept = delivery.envelope
         kept.detach()
         let returned = Delivery(ticket: delivery.ticket, envelope: kept)
+        routes[PairKey(source: pair.source, target: pair.target)]?.link?.hasBacklog = true
         if isRepeat { return pair.toRepeat.append(returned) }
         waiting[delivery.ticket] = pair
         pair.returned.append(returned)

@@ -94,6 +94,7 @@ extension IMXFront {
                 guard let self, pair.claim == .later else { return }
                 pair.claim = .none
                 guard let link = connection?.link else { return }
+                link.hasBacklog = true
                 burst { self.pump(pair, link) }
             }
         case .closeConnection:
@@ -213,8 +214,14 @@ extension IMXFront {
         }
     }
 
-    private func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {
+    func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {
         guard let record = acceptor.verify(id) else { return }
+        if connection.machine.isOpen, connection.machine.requestRoom == 0, let link = connection.link {
+            guard link.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id)) }
+            link.verifications.append(id)  // a busy link is no sign that nobody is there
+            link.hasBacklog = true
+            return
+        }
         let cookie = connection.remember(.verification(id))
         guard case .sent = connection.machine.send(verify: record, cookie: cookie, now: now) else {
             _ = connection.take(cookie)

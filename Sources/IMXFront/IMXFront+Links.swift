@@ -30,6 +30,7 @@ extension IMXFront {
                     let link = self.link(to: endpoints, for: route.pair.target)
                     route.link = link
                     link.pairs.append(route.pair)
+                    link.hasBacklog = true
                     self.ensureUp(link)
                     self.pump(route.pair, link)
                 case .notFound:
@@ -67,12 +68,16 @@ extension IMXFront {
     func openNow(_ link: PeerLink) {
         if case .waiting(let timer) = link.state {
             timer.cancel()
+            // Not at any rate: whoever speaks to us may be making us dial somebody else.
+            let rest = link.lastTry + .seconds(1) - now
+            guard rest <= .zero else { return retry(link, after: rest) }
             link.state = .idle
         }
         ensureUp(link)
     }
 
     private func open(_ link: PeerLink) {
+        link.lastTry = now
         let handle = transport.connect(to: link.endpoint, timeout: settings.connectTimeout)
         link.state = .opening(handle)
         _ = makeConnection(.dialler, handle, address: link.endpoint.host, link: link)
@@ -98,6 +103,8 @@ extension IMXFront {
 
     /// A connection of the link is gone, or a try to make one has failed.
     func linkIsDown(_ link: PeerLink, wasUp: Bool, hasServed: Bool, reason: String) {
+        link.hasBacklog = true
+        while let id = link.verifications.popFirst() { verificationFailed(id) }
         for pair in link.pairs {
             pair.claim = .none
             pair.renewal?.cancel()
@@ -119,6 +126,10 @@ extension IMXFront {
             link.failures == 0
             ? Interval.milliseconds(Int.random(in: 1...20, using: &generator))
             : settings.backOff.pause(after: link.failures, using: &generator)
+        retry(link, after: pause)
+    }
+
+    private func retry(_ link: PeerLink, after pause: Interval) {
         let timer = host.scheduler.schedule(after: pause) { [weak self] in
             guard let self else { return }
             burst {

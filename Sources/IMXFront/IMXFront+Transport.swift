@@ -45,8 +45,12 @@ extension IMXFront {
     package func writabilityChanged(_ isWritable: Bool, on handle: ConnectionHandle) {
         guard let connection = connections[handle] else { return }
         connection.isWritable = isWritable
-        guard isWritable, let link = connection.link else { return }
-        burst { pump(link) }
+        guard let link = connection.link else {
+            // Who asks and does not read our answers is not listened to, or the answers would pile up here. Only at the
+            // end that was dialled: the other end always reads, so the two never wait for each other.
+            return transport.setReading(isWritable, on: handle)
+        }
+        if isWritable { burst { pump(link) } }
     }
 
     package func closed(_ handle: ConnectionHandle, reason: String) {
@@ -119,6 +123,7 @@ extension IMXFront {
             transport.stopListening()
             for connection in Array(connections.values) {
                 connection.machine.close(.unavailable, "shutting down", now: now)
+                if connection.peer == nil { connection.mustClose = true }  // nobody there to say goodbye
                 work(on: connection)
             }
         }

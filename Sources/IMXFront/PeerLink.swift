@@ -2,6 +2,7 @@
 import AdapterKit
 package import EnvelopeModel
 import IMXWire
+import NIOCore
 
 /// Our way to one peer: the places where it can be reached, the one connection that we keep to it while there is
 /// something to say, and the pairs of domains that share it (IMX 4.3, 4.3.1).
@@ -28,6 +29,14 @@ final class PeerLink {
     var failures = 0
     /// The pairs, in the order in which they came up.
     var pairs: [PairQueue] = []
+    /// Whether anything may be waiting to be sent; where not, nobody need look at the pairs.
+    var hasBacklog = true
+    /// The place of the pair that sent last.
+    var turn = 0
+    /// Verifications for which the peer had no room yet.
+    var verifications = CircularBuffer<DialbackAcceptor.PendingID>()
+    /// When the last try to connect began.
+    var lastTry = Instant.start
     /// Whom to tell once the link is up or a try to bring it up has failed; for verifications.
     var waiters: [(Result<FrontConnection, LinkFailure>) -> Void] = []
     /// The process that answered last, which alone may be asked a second time.

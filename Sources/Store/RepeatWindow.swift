@@ -131,6 +131,19 @@ public final class RepeatWindow {
         return .new(Slot(index: victim, fingerprint: fingerprint))
     }
 
+    /// What is known of the message, without noting it; nil where it was not seen.
+    public func find(_ envelope: borrowing Envelope, now: Instant) -> Verdict? {
+        let (bucketHash, fingerprint, tail) = fingerprints(of: envelope)
+        let seconds = wallSeconds(now)
+        let first = Int(truncatingIfNeeded: bucketHash) & bucketMask &* RepeatWindow.bucketEntries
+        for entry in UnsafeBufferPointer(start: entries + first, count: RepeatWindow.bucketEntries)
+        where entry.seconds != 0 && seconds &- entry.seconds < windowSeconds {
+            guard entry.fingerprint == fingerprint && entry.fingerprintTail == tail else { continue }
+            return entry.code == 0 ? .pending : .settled(OutcomeCode(rawValue: entry.code))
+        }
+        return nil
+    }
+
     /// Notes how a message ended. One that was certainly not delivered is forgotten, so that it may be tried again.
     public func settle(_ slot: Slot, _ outcome: OutcomeCode, disposition: Disposition) {
         guard entries[slot.index].fingerprint == slot.fingerprint else { return }  // given up meanwhile

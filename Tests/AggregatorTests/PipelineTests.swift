@@ -63,6 +63,19 @@ struct PipelineTests {
         #expect(world.core.status.repeats == 1 && world.balances)
     }
 
+    @Test("RFC2779 5.4.2: a repeat of what was delivered is not called failed because a lane is full")
+    func repeatsWhereNoRoomIs() throws {
+        let world = try World(domainClass: DomainClass(laneLimits: LaneLimits(messages: 1, octets: 1 << 20)))
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "1"))
+        world.b.habit = .hold(.tooLate)
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "2"))
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "3"))
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "1"))
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "2"))
+        #expect(world.a.settlements.map(\.outcome.code) == [.delivered, .shortOfResources, .delivered, .uncertain])
+        #expect(world.b.deliveries.count == 2 && world.balances)
+    }
+
     @Test("RFC2779 5.4.2: the same identifier from or to someone else is another message")
     func identity() throws {
         let world = try World()

@@ -131,7 +131,12 @@ final class SimulatedTransport: Transport {
         network.send(octets, on: stream, from: self)
     }
 
-    func setReading(_ isReading: Bool, on connection: ConnectionHandle) {}
+    /// The connections that are not read from.
+    private(set) var unread: Set<ConnectionHandle> = []
+
+    func setReading(_ isReading: Bool, on connection: ConnectionHandle) {
+        if isReading { unread.remove(connection) } else { unread.insert(connection) }
+    }
 
     func close(_ connection: ConnectionHandle) {
         guard let stream = streams[connection] else { return }
