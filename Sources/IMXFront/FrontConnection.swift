@@ -42,6 +42,8 @@ final class FrontConnection {
     private var recentPair: TrustedPair?
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
+    /// When the peer last answered a request, or was asked the first of those that are out.
+    private(set) var lastAnswer = Instant.start
     private var requests: [Request?] = []
     private var freeRequests: [Int] = []
 
@@ -77,7 +79,8 @@ final class FrontConnection {
     }
 
     /// Remembers a request and returns the cookie to send it with.
-    func remember(_ request: Request) -> UInt64 {
+    func remember(_ request: Request, now: Instant) -> UInt64 {
+        if requests.count == freeRequests.count { lastAnswer = now }
         if let place = freeRequests.popLast() {
             requests[place] = request
             return UInt64(place)
@@ -87,12 +90,18 @@ final class FrontConnection {
     }
 
     /// Takes the request with `cookie` back, because it is answered or was not sent after all.
-    func take(_ cookie: UInt64) -> Request? {
+    func take(_ cookie: UInt64, answeredAt now: Instant? = nil) -> Request? {
+        if let now { lastAnswer = now }
         let place = Int(truncatingIfNeeded: cookie)
         guard requests.indices.contains(place), let request = requests[place] else { return nil }
         requests[place] = nil
         freeRequests.append(place)
         return request
+    }
+
+    /// Whether requests are out and none was answered for `patience`: such a peer is not worth a window.
+    func isSilent(for patience: Interval, now: Instant) -> Bool {
+        requests.count > freeRequests.count && now - lastAnswer > patience
     }
 
     /// The trusted pair that a record from `source` to `target` belongs to; nil where there is none at `now`.

@@ -50,7 +50,7 @@ extension IMXFront {
             host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
             return true
         }
-        let cookie = connection.remember(.delivery(delivery, pair, isRepeat: isRepeat))
+        let cookie = connection.remember(.delivery(delivery, pair, isRepeat: isRepeat), now: now)
         let result = encode(delivery.envelope, cookie: cookie, isRepeat: isRepeat, on: connection)
         switch result {
         case .sent:

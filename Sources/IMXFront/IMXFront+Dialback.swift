@@ -25,7 +25,7 @@ extension IMXFront {
                 using: &generator
             )
         else { return }
-        let cookie = connection.remember(.claim(pair))
+        let cookie = connection.remember(.claim(pair), now: now)
         guard case .sent = connection.machine.send(claim: claim, cookie: cookie, now: now) else {
             _ = connection.take(cookie)
             return
@@ -222,7 +222,7 @@ extension IMXFront {
             link.hasBacklog = true
             return
         }
-        let cookie = connection.remember(.verification(id))
+        let cookie = connection.remember(.verification(id), now: now)
         guard case .sent = connection.machine.send(verify: record, cookie: cookie, now: now) else {
             _ = connection.take(cookie)
             return carryOut(acceptor.unreachable(id))

@@ -158,7 +158,7 @@ extension IMXFront {
     // MARK: Answers
 
     private func take(_ answer: AnswerRecord, to cookie: UInt64, on connection: FrontConnection) {
-        switch connection.take(cookie) {
+        switch connection.take(cookie, answeredAt: now) {
         case .delivery(let delivery, let pair, let isRepeat):
             connection.hasServed = true
             if answer.code == .notAuthenticated {
@@ -174,7 +174,7 @@ extension IMXFront {
 
     private func unreadable(_ cookie: UInt64, _ error: IMXError, on connection: FrontConnection) {
         host.count(.malformed)
-        switch connection.take(cookie) {
+        switch connection.take(cookie, answeredAt: now) {
         case .delivery(let delivery, _, _):
             host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
         case .claim(let pair):

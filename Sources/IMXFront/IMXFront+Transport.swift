@@ -82,8 +82,8 @@ extension IMXFront {
             connectionsByAddress[connection.address, default: 1] -= 1
             if connectionsByAddress[connection.address] == 0 { connectionsByAddress[connection.address] = nil }
         }
-        putBack(connection.machine.takeUnhandled().compactMap(connection.take), asRepeats: false)
-        putBack(connection.machine.takeRemaining().compactMap(connection.take), asRepeats: true)
+        putBack(connection.machine.takeUnhandled().compactMap { connection.take($0) }, asRepeats: false)
+        putBack(connection.machine.takeRemaining().compactMap { connection.take($0) }, asRepeats: true)
         forgetDialbacks(of: connection)
         if let link = connection.link, link.isServed(by: connection.handle) {
             linkIsDown(

@@ -105,6 +105,10 @@ package final class IMXFront: Adapter, TransportDelegate {
             burst {
                 for connection in Array(self.connections.values) {
                     connection.machine.tick(now: self.now)
+                    if connection.isSilent(for: self.settings.answerPatience, now: self.now) {
+                        // It answers pings perhaps, but nothing that was asked; its window would be full for ever.
+                        connection.machine.abort(IMXError(.timedOut, "no request was answered", scope: .connection))
+                    }
                     self.work(on: connection)
                 }
                 self.expireDialbacks()

@@ -11,6 +11,8 @@ package final class SocketTransport: Transport {
     private let maximumConnections: Int
     private var channels: [ConnectionHandle: any Channel] = [:]
     private var listeners: [any Channel] = []
+    /// Connections that were asked for and are not there yet.
+    private var dialling: Set<ConnectionHandle> = []
     private var inboundCount = 0
     private var lastHandle: UInt64 = 0
 
@@ -57,15 +59,16 @@ package final class SocketTransport: Transport {
 
     package func connect(to endpoint: PeerEndpoint, timeout: Interval) -> ConnectionHandle {
         let handle = register(nil)
+        dialling.insert(handle)
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let transport = loopBound.value
-                    transport.channels[handle] = channel
-                    let handler = FrontChannelHandler(handle: handle, address: nil, transport: transport)
+                    // A name may have several addresses and so several attempts, each with a channel of its own; the
+                    // first that becomes active is the connection.
+                    let handler = FrontChannelHandler(handle: handle, address: nil, transport: loopBound.value)
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
@@ -93,8 +96,17 @@ package final class SocketTransport: Transport {
         listeners.removeAll()
     }
 
+    /// Takes `channel` as the connection that was asked for; false where another attempt was faster.
+    fileprivate func won(_ handle: ConnectionHandle, _ channel: any Channel) -> Bool {
+        guard dialling.remove(handle) != nil else { return false }
+        channels[handle] = channel
+        delegate?.connected(handle)
+        return true
+    }
+
     fileprivate func gone(_ handle: ConnectionHandle, reason: String, wasInbound: Bool) {
         channels[handle] = nil
+        dialling.remove(handle)
         if wasInbound { inboundCount -= 1 }
         delegate?.closed(handle, reason: reason)
     }
@@ -109,6 +121,8 @@ private final class FrontChannelHandler: ChannelInboundHandler {
     private let address: String?
     private let transport: SocketTransport
     private var isOver = false
+    /// Whether the channel is the connection, and not an attempt that came too late.
+    private var isOurs = false
     private var reason = "the peer closed the connection"
 
     init(handle: ConnectionHandle, address: String?, transport: SocketTransport) {
@@ -119,9 +133,11 @@ private final class FrontChannelHandler: ChannelInboundHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         if let address {
+            isOurs = true
             transport.delegate?.accepted(handle, from: address)
         } else {
-            transport.delegate?.connected(handle)
+            isOurs = transport.won(handle, context.channel)
+            if !isOurs { context.close(promise: nil) }
         }
     }
 
@@ -143,9 +159,14 @@ private final class FrontChannelHandler: ChannelInboundHandler {
         context.close(promise: nil)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    func channelInactive(context: ChannelHandlerContext) { end() }
+
+    /// Comes for every channel, those too that were closed before they were active.
+    func handlerRemoved(context: ChannelHandlerContext) { end() }
+
+    private func end() {
         guard !isOver else { return }
         isOver = true
-        transport.gone(handle, reason: reason, wasInbound: address != nil)
+        if isOurs || address != nil { transport.gone(handle, reason: reason, wasInbound: address != nil) }
     }
 }

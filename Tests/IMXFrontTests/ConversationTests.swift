@@ -136,3 +136,24 @@ struct ConversationTests {
         #expect(delivered == received.count && a.core.ledger.uncertain == 0 && a.balances)
     }
 }
+
+extension ConversationTests {
+    @Test("RFC2779 5.4.1: a peer that takes requests and answers none is left, and asked again on a new connection")
+    func silentPeer() throws {
+        let internet = Internet()
+        let a = try internet.start(1, ["a.example"]) { $0.answerPatience = .seconds(20) }
+        let b = try internet.start(2, ["b.example"])
+        a.users.send(try message("ann@a.example", "bob@b.example", id: "first"))
+        internet.scheduler.advance(by: .seconds(2))
+        b.users.habit = .hold(.tooLate)
+        a.users.send(try message("ann@a.example", "bob@b.example", id: "unanswered"))
+        internet.scheduler.advance(by: .seconds(15))
+        let before = internet.network.opened
+        internet.scheduler.advance(by: .seconds(10))
+        #expect(internet.network.opened > before)
+        b.users.habit = .settle(.delivered)
+        a.users.send(try message("ann@a.example", "bob@b.example", id: "next"))
+        internet.scheduler.advance(by: .seconds(30))
+        #expect(a.core.ledger.delivered == 2 && a.core.ledger.uncertain == 1 && a.balances)
+    }
+}

@@ -50,6 +50,9 @@ final class SimulatedNetwork {
         }
     }
 
+    /// How many connections were ever made.
+    var opened: UInt64 { lastStream }
+
     var openStreams: Int { streams.count }
 
     func cut(_ id: UInt64) {
