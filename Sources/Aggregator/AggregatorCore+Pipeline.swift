@@ -160,7 +160,18 @@ extension AggregatorCore {
         }
         lanes[lane].tail = index
         list(lane)
-        watchDeadline(tickets.ticket(index), deadline)
+        let ticket = tickets.ticket(index)
+        if port.authority == .network { borrowed.append(ticket) }
+        watchDeadline(ticket, deadline)
+    }
+
+    /// Gives what came from the network and has no outcome at the end of its turn memory of its own, so that one
+    /// message that waits does not keep the whole buffer that it was read into.
+    func detachWhatStays() {
+        for ticket in borrowed {
+            if let index = tickets.index(of: ticket) { tickets[index].envelope?.detach() }
+        }
+        borrowed.removeAll(keepingCapacity: true)
     }
 
     /// Puts the lane in line at its port, unless it stands there.

@@ -31,6 +31,8 @@ public final class AggregatorCore {
     var outcomeCounts = [UInt64](repeating: 0, count: 6000)
     var drops: [DropReason: UInt64] = [:]
     var repeats: UInt64 = 0
+    /// What came from the network in this turn and shares memory with read buffers.
+    var borrowed: [Ticket] = []
     /// The octets of all unsettled envelopes.
     var waitingOctets = 0
     var isDraining = false
@@ -158,6 +160,7 @@ public final class AggregatorCore {
                 hand(to: port)
             }
         }
+        if !borrowed.isEmpty { detachWhatStays() }
         onTurn?(ledger)
         finishDrainIfSettled()
     }

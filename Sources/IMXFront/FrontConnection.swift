@@ -28,6 +28,8 @@ final class FrontConnection {
     var isDirty = false
     /// Whether octets of the present read burst have come on it.
     var isInBurst = false
+    /// Whether the peer's process has been here before.
+    var isReturning = false
     /// Whether the transport is to be closed once everything is written.
     var mustClose = false
     /// Why the connection's machine ended it.

@@ -179,7 +179,7 @@ extension IMXFront {
             if close { connection.machine.close(.notVerified, "too many failed claims", now: now) }
             markDirty(connection)
             host.count(.unauthenticated)
-            host.logger.notice(
+            notice(
                 "claim refused: \(answer.code)",
                 metadata: [
                     "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",

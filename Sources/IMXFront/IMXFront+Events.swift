@@ -10,7 +10,7 @@ import struct NIOCore.ByteBuffer
 extension IMXFront {
     func handle(_ event: Inbound, on connection: FrontConnection) {
         switch event {
-        case .message(let tag, _, let record): take(record, tag: tag, on: connection)
+        case .message(let tag, let isRetry, let record): take(record, tag: tag, isRetry: isRetry, on: connection)
         case .answer(let cookie, let answer): take(answer, to: cookie, on: connection)
         case .report(let tag, _, let record): take(record, tag: tag, on: connection)
         case .dialled(let hello): decide(hello, on: connection)
@@ -37,13 +37,18 @@ extension IMXFront {
         guard let dialled = hello.dialled.flatMap({ Domain(canonical: $0) }), isHosted(dialled) else {
             return connection.machine.refuse(.notServedHere, "not served here", now: now)
         }
-        connection.peer = hello.serverID
+        greeted(hello, connection)
         connection.machine.accept(now: now)
     }
 
     private func established(_ hello: HelloRecord, on connection: FrontConnection) {
-        connection.peer = hello.serverID
+        greeted(hello, connection)
         if let link = connection.link { linkIsUp(link, connection) }
+    }
+
+    private func greeted(_ hello: HelloRecord, _ connection: FrontConnection) {
+        connection.peer = hello.serverID
+        connection.isReturning = peerMemory.note(hello.serverID)
     }
 
     private func over(_ end: ConnectionEnd, on connection: FrontConnection) {
@@ -54,7 +59,7 @@ extension IMXFront {
         case .lost: connection.endReason = nil
         }
         if case .failed(let error) = end {
-            host.logger.notice(
+            notice(
                 "connection closed for an error",
                 metadata: [
                     "peer": "\(connection.link?.endpoint.description ?? connection.address)", "code": "\(error.code)",
@@ -68,9 +73,13 @@ extension IMXFront {
 
     // MARK: Data
 
-    private func take(_ record: MessageRecord, tag: UInt32, on connection: FrontConnection) {
+    private func take(_ record: MessageRecord, tag: UInt32, isRetry: Bool, on connection: FrontConnection) {
         guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
             return deny(record.from, record.to, .message, tag, on: connection)
+        }
+        if isRetry, !connection.isReturning {  // IMX-1 §5.6
+            let outcome = Outcome(.uncertain, "a repeat of something that was sent to an earlier process")
+            return connection.machine.answer(outcome: outcome, to: .message, tag: tag, now: now)
         }
         let envelope = record.envelope(
             source: pair.source,
@@ -126,7 +135,7 @@ extension IMXFront {
             : Outcome(.notAuthenticated, "this pair of domains is not authenticated on this connection")
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
         guard connection.violations == 1 else { return }
-        host.logger.notice(
+        notice(
             "record refused",
             metadata: [
                 "address": "\(connection.address)", "from": "\(String(buffer: from.domain))",
@@ -146,7 +155,7 @@ extension IMXFront {
         host.count(.malformed)
         connection.violations += 1
         guard connection.violations == 1 else { return }
-        host.logger.notice(
+        notice(
             "record refused",
             metadata: [
                 "address": "\(connection.address)", "type": "\(type.rawValue)", "outcome": "\(error.code)",

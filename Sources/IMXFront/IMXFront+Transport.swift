@@ -11,7 +11,7 @@ extension IMXFront {
     package func accepted(_ handle: ConnectionHandle, from address: String) {
         burst {
             guard !isStopping, connectionsByAddress[address, default: 0] < settings.connectionsPerAddress else {
-                host.logger.notice("connection refused: too many from there", metadata: ["address": "\(address)"])
+                notice("connection refused: too many from there", metadata: ["address": "\(address)"])
                 return transport.close(handle)
             }
             connectionsByAddress[address, default: 0] += 1

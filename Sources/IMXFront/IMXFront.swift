@@ -2,6 +2,7 @@
 package import AdapterKit
 package import EnvelopeModel
 import IMXWire
+import Logging
 import NIOCore
 
 /// The way to other aggregators: IMX/1 over a transport.
@@ -37,6 +38,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     /// What the present burst brought for the core.
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
+    var peerMemory = PeerMemory()
+    var logBudget = LogBudget()
     /// Where a body becomes a MIME entity.
     var entity = ByteBuffer()
     /// More than zero while a burst is being worked on, at the end of which everything is flushed at once.
@@ -154,6 +157,15 @@ package final class IMXFront: Adapter, TransportDelegate {
             if let octets = connection.machine.takeOutbound() { transport.write(octets, on: connection.handle) }
             if connection.mustClose { transport.close(connection.handle) }
         }
+    }
+
+    /// Logs something that a stranger caused, unless strangers have caused too much of it.
+    func notice(_ message: Logger.Message, metadata: Logger.Metadata) {
+        guard let leftOut = logBudget.take(now: now) else { return }
+        if leftOut > 0 {
+            host.logger.warning("lines about peers were left out", metadata: ["count": "\(leftOut)"])
+        }
+        host.logger.notice(message, metadata: metadata)
     }
 
     // MARK: Connections

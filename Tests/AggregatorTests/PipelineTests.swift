@@ -3,6 +3,7 @@ import AdapterHarness
 import AdapterKit
 import Aggregator
 import EnvelopeModel
+import NIOCore
 import Testing
 
 @Suite("The pipeline")
@@ -17,6 +18,23 @@ struct PipelineTests {
         #expect(world.a.settlements.first?.outcome.code == .delivered)
         #expect(world.a.settlements.first?.envelope == nil)
         #expect(world.core.ledger.delivered == 1 && world.balances)
+    }
+
+    @Test("bounds: a message from the network that waits does not keep the buffer that it was read into")
+    func detaches() throws {
+        let world = try World()
+        world.b.habit = .hold(.tooLate)
+        var envelope = try message("eve@far.example", "bob@b.example", id: "1")
+        let big = ByteBuffer(repeating: 0x78, count: 65_536)
+        envelope.body = .entity(try #require(big.getSlice(at: 0, length: 10)))
+        world.network.send(envelope)
+        world.b.habit = .settle(Outcome(.unavailable))
+        world.b.settle(world.b.deliveries[0].ticket, Outcome(.unavailable))
+        guard case .entity(let octets) = world.network.settlements[0].envelope?.body else {
+            Issue.record("no envelope")
+            return
+        }
+        #expect(octets.storageCapacity < 1024 && octets.readableBytes == 10)
     }
 
     @Test("IMX 4.3.1: what is for a foreign domain goes to the network")
