@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
+import Glibc
 package import IMXWire
 package import NIOCore
 import NIOPosix
@@ -74,9 +75,21 @@ package final class SocketTransport: Transport {
             }
             .connect(host: endpoint.host, port: Int(endpoint.port))
             .whenFailure { error in
-                loopBound.value.gone(handle, reason: "\(error)", wasInbound: false)
+                loopBound.value.gone(handle, reason: SocketTransport.reason(error), wasInbound: false)
             }
         return handle
+    }
+
+    /// What went wrong, in words for people.
+    fileprivate static func reason(_ error: any Error) -> String {
+        switch error {
+        case let failure as NIOConnectionError:
+            guard let last = failure.connectionErrors.last else { return "the name \(failure.host) was not found" }
+            return reason(last.error)
+        case let failure as IOError: return String(cString: strerror(failure.errnoCode))
+        case ChannelError.connectTimeout: return "no answer to the connection attempt in time"
+        default: return "\(error)"
+        }
     }
 
     package func write(_ octets: ByteBuffer, on connection: ConnectionHandle) {
@@ -155,7 +168,7 @@ private final class FrontChannelHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        reason = "\(error)"
+        reason = SocketTransport.reason(error)
         context.close(promise: nil)
     }
 
