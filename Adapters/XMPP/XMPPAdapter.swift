@@ -207,10 +207,3 @@ extension XMPPAdapter: ComponentLinkUser {
         }
     }
 }
-
-extension Interval {
-    fileprivate static func + (a: Interval, b: Interval) -> Interval {
-        let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
-        return Interval(nanoseconds: overflow ? .max : sum)
-    }
-}

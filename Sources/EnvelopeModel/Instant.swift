@@ -72,6 +72,13 @@ public struct Interval: Sendable, Hashable, Comparable {
     /// No time at all.
     public static let zero = Interval(nanoseconds: 0)
 
+    /// Both lengths together; clamped at the upper end of the range.
+    @inlinable
+    public static func + (a: Interval, b: Interval) -> Interval {
+        let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
+        return Interval(nanoseconds: overflow ? .max : sum)
+    }
+
     /// The length in seconds, for logs.
     public var seconds: Double { Double(nanoseconds) / 1e9 }
 

@@ -18,8 +18,6 @@ package struct FrontSettings: Sendable {
     package var connectTimeout = Interval.seconds(5)
     /// How long a peer may leave all requests that are out without an answer before the connection is given up.
     package var answerPatience = Interval.seconds(90)
-    /// How often a claim that the peer could not verify is made again before what waits is told so.
-    package var claimRetries = 3
     /// The most connections that one address may hold open to here.
     package var connectionsPerAddress = 64
 

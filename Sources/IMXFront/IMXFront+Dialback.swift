@@ -150,7 +150,9 @@ extension IMXFront {
     }
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
-        carryOut(acceptor.proof(record, on: connection.handle, now: now))
+        let action = acceptor.proof(record, on: connection.handle, now: now)
+        if case .ignore = action { host.count(.strayProof) }
+        carryOut(action)
     }
 
     private func carryOut(_ action: DialbackAcceptor.Action) {

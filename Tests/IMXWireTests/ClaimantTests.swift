@@ -111,30 +111,4 @@ import Testing
             return
         }
     }
-
-    @Test("IMX 6.3(3): trust dies with its connection and after a day, and is asked for octet by octet")
-    func trust() {
-        var trusted = TrustedPairs()
-        let now = Instant.start
-        let pair = DomainPair(source: text("b.example"), target: text("a.example"))
-        #expect(trusted.isEmpty)
-        func holds(_ source: String, _ target: String, _ now: Instant) -> Bool {
-            trusted.contains(source: text(source), target: text(target), now: now)
-        }
-        trusted.trust(pair, until: now + .seconds(86_400))
-        trusted.trust(DomainPair(source: text("c.example"), target: text("a.example")), until: now + .seconds(10))
-        #expect(holds("b.example", "a.example", now))
-        #expect(holds("c.example", "a.example", now))
-        #expect(!holds("a.example", "b.example", now))
-        #expect(!holds("x.b.example", "a.example", now))
-        #expect(!holds("b.example", "c.example", now))
-        let later = now + .seconds(10)
-        #expect(!holds("c.example", "a.example", later))
-        let gone = trusted.expire(now: later)
-        #expect(gone.count == 1)
-        #expect(holds("b.example", "a.example", later))
-        #expect(!holds("b.example", "a.example", now + .seconds(86_400)))
-        trusted.revoke(pair)
-        #expect(!holds("b.example", "a.example", now))
-    }
 }

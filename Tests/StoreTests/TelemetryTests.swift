@@ -114,26 +114,4 @@ import Testing
             #expect(metric.rawValue.hasPrefix("imx_") && metric.rawValue.allSatisfy { $0.isLowercase || $0 == "_" })
         }
     }
-
-    private enum Step: Int, CaseIterable { case one, two, three }
-
-    @Test("Telemetry: counters stand for every key and every outcome code, by direction")
-    func counters() {
-        var steps = CounterSet<Step>()
-        steps.add(.two)
-        steps.add(.three, 5)
-        #expect(steps[.one] == 0 && steps[.two] == 1 && steps[.three] == 5)
-        #expect(steps.nonzero.map(\.key) == [.two, .three])
-        var outcomes = OutcomeCounters()
-        for code in OutcomeCode.known {
-            for direction in Direction.allCases { outcomes.add(code, direction) }
-        }
-        for (raw, expected) in [(0, 5000), (1999, 5000), (2999, 2000), (6000, 5000), (65535, 5000), (4150, 4000)] {
-            let before = outcomes[OutcomeCode(rawValue: UInt16(expected)), .inward]
-            outcomes.add(OutcomeCode(rawValue: UInt16(raw)), .inward)
-            #expect(outcomes[OutcomeCode(rawValue: UInt16(expected)), .inward] == before + 1)
-        }
-        #expect(OutcomeCode.known.allSatisfy { outcomes[$0, .outward] == 1 })
-        #expect(outcomes.nonzero.filter { $0.direction == .within }.map(\.code) == OutcomeCode.known)
-    }
 }

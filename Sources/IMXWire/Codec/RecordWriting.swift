@@ -19,17 +19,6 @@ extension ByteBuffer {
         return length
     }
 
-    /// Reads a header; nil, and nothing read, while it is not whole.
-    package mutating func readRecordHeader() -> RecordHeader? {
-        guard let read = readMultipleIntegers(as: (UInt32, UInt16, UInt8, UInt8, UInt32).self) else { return nil }
-        return RecordHeader(
-            length: read.0,
-            type: RecordType(rawValue: read.1),
-            flags: RecordFlags(rawValue: read.2),
-            tag: read.4
-        )
-    }
-
     mutating func writeField<Value: FixedWidthInteger>(_ id: FieldID, _ value: Value) {
         writeMultipleIntegers(id.rawValue, UInt32(MemoryLayout<Value>.size), value)
     }

@@ -64,10 +64,3 @@ extension ConnectionMachine {
         outbound.endRecord(at: start)
     }
 }
-
-extension Interval {
-    static func + (a: Interval, b: Interval) -> Interval {
-        let (sum, overflow) = a.nanoseconds.addingReportingOverflow(b.nanoseconds)
-        return Interval(nanoseconds: overflow ? .max : sum)
-    }
-}
