@@ -7,6 +7,7 @@ import PackageDescription
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let posix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -18,6 +19,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -28,6 +30,8 @@ let package = Package(
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        // Without pkgConfig: its file names private libraries that nobody here needs.
+        .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
         .target(name: "Digests", dependencies: ["CLibCrypto"]),
         .target(name: "EnvelopeModel", dependencies: [nio]),
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
@@ -38,6 +42,7 @@ let package = Package(
             name: "Configuration",
             dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]
         ),
+        .target(name: "Discovery", dependencies: ["EnvelopeModel", "CUnbound", "CIDN2", nio]),
         // Tier 2: what adapters and the core stand on.
         .target(name: "AdapterKit", dependencies: ["EnvelopeModel", nio, logging]),
         .target(
@@ -45,6 +50,10 @@ let package = Package(
             dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]
         ),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
+        .target(
+            name: "TransportSecurity",
+            dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioSSL]
+        ),
         // Tier 3: the core. No socket, no wire format.
         .target(
             name: "Aggregator",
@@ -55,7 +64,7 @@ let package = Package(
             name: "IMXFront",
             dependencies: [
                 "EnvelopeModel", "IMXWire", "MessageFormats", "AdapterKit", "Aggregator", "Configuration", "Telemetry",
-                nio, posix, logging,
+                "Discovery", "TransportSecurity", nio, posix, nioSSL, logging,
             ]
         ),
         .target(
@@ -82,7 +91,8 @@ let package = Package(
             name: "imx",
             dependencies: [
                 "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
-                "IMXWire", "MessageFormats", "StubAdapter", "XMPPAdapter", nio, posix, logging,
+                "IMXWire", "MessageFormats", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
+                nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -101,14 +111,14 @@ let package = Package(
         .testTarget(
             name: "IMXFrontTests",
             dependencies: [
-                "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio,
-                logging,
+                "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
+                "Discovery", "TransportSecurity", nio, logging,
             ]
         ),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "imx", "Configuration", "EnvelopeModel", nio, posix,
+                "imx", "Configuration", "EnvelopeModel", "Discovery", "TransportSecurity", nio, posix,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -119,6 +129,11 @@ let package = Package(
             dependencies: [
                 "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
             ]
+        ),
+        .testTarget(name: "DiscoveryTests", dependencies: ["Discovery", "EnvelopeModel", nio, posix]),
+        .testTarget(
+            name: "TransportSecurityTests",
+            dependencies: ["TransportSecurity", "Discovery", "EnvelopeModel", "CLibCrypto", nio, posix, nioSSL]
         ),
         .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio]),
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
@@ -145,7 +160,8 @@ if Context.environment["IMX_BENCHMARK"] != nil {
         .executableTarget(
             name: "imx-pair",
             dependencies: [
-                "EnvelopeModel", "AdapterKit", "Aggregator", "IMXFront", "IMXWire", "Store", nio, posix, logging,
+                "EnvelopeModel", "AdapterKit", "Aggregator", "Discovery", "IMXFront", "IMXWire", "Store", nio, posix,
+                logging,
             ],
             path: "Tests/Benchmarks/Pair"
         )

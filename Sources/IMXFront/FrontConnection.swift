@@ -2,6 +2,7 @@
 import AdapterKit
 import EnvelopeModel
 import IMXWire
+import TransportSecurity
 
 import struct NIOCore.ByteBuffer
 
@@ -21,6 +22,8 @@ final class FrontConnection {
     /// The link that the connection serves, where we dialled.
     let link: PeerLink?
     var machine: ConnectionMachine
+    /// What TLS says about the connection; nil where it is plain.
+    var security: ConnectionSecurity?
     /// The process at the other end, once it has greeted.
     var peer: ServerID?
     var isWritable = true

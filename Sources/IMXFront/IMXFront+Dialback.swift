@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
+import Discovery
 import EnvelopeModel
 import Glibc
 import IMXWire
@@ -197,10 +198,10 @@ extension IMXFront {
         resolver.resolve(source) { [weak self] resolution in
             guard let self else { return }
             burst {
-                guard case .endpoints(let endpoints) = resolution else {
+                guard case .service(let service) = resolution else {
                     return self.carryOut(self.acceptor.unreachable(id))
                 }
-                let link = self.link(to: endpoints, for: source)
+                let link = self.link(to: service, for: source)
                 if case .up(let connection) = link.state, !connection.isLeaving {
                     return self.ask(id, on: connection)
                 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
+import Discovery
 import EnvelopeModel
 import IMXWire
 import Logging
@@ -26,17 +27,20 @@ extension IMXFront {
             route.isLookedUp = false
             burst {
                 switch resolution {
-                case .endpoints(let endpoints):
-                    let link = self.link(to: endpoints, for: route.pair.target)
+                case .service(let service):
+                    let link = self.link(to: service, for: route.pair.target)
                     route.link = link
                     link.pairs.append(route.pair)
                     link.hasBacklog = true
                     self.ensureUp(link)
                     self.pump(route.pair, link)
-                case .notFound:
-                    self.refuse(route.pair, Outcome(.domainNotFound, "\(route.pair.target) is not on the network"))
+                case .notFound(let reason):
+                    self.refuse(
+                        route.pair,
+                        Outcome(.domainNotFound, "\(route.pair.target) is not on the network: \(reason)")
+                    )
                     self.forget(route.pair)
-                case .unavailable(let reason):
+                case .unavailable(let reason), .bogus(let reason):
                     self.refuse(
                         route.pair,
                         Outcome(.unavailable, "\(route.pair.target) cannot be found now: \(reason)")
@@ -52,10 +56,10 @@ extension IMXFront {
         recentRoute = nil
     }
 
-    func link(to endpoints: [PeerEndpoint], for domain: Domain) -> PeerLink {
-        if let known = links[endpoints] { return known }
-        let link = PeerLink(endpoints: endpoints, dialled: domain)
-        links[endpoints] = link
+    func link(to service: PeerService, for domain: Domain) -> PeerLink {
+        let link = PeerLink(service: service, dialled: domain, using: &generator)
+        if let known = links[link.key] { return known }
+        links[link.key] = link
         return link
     }
 
@@ -78,7 +82,7 @@ extension IMXFront {
 
     private func open(_ link: PeerLink) {
         link.lastTry = now
-        let handle = transport.connect(to: link.endpoint, timeout: settings.connectTimeout)
+        let handle = transport.connect(to: link.endpoint, serverName: link.dialled, timeout: settings.connectTimeout)
         link.state = .opening(handle)
         _ = makeConnection(.dialler, handle, address: link.endpoint.host, link: link)
     }
@@ -143,7 +147,7 @@ extension IMXFront {
     /// Forgets a link that has nothing to do, with its pairs.
     private func retire(_ link: PeerLink) {
         link.state = .idle
-        links[link.endpoints] = nil
+        links[link.key] = nil
         for pair in link.pairs { forget(pair) }
     }
 }

@@ -2,25 +2,29 @@
 import AdapterKit
 package import EnvelopeModel
 package import IMXWire
+package import TransportSecurity
 import Logging
 
 package import struct NIOCore.ByteBuffer
 
 /// What happens to connections.
 extension IMXFront {
-    package func accepted(_ handle: ConnectionHandle, from address: String) {
+    package func accepted(_ handle: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         burst {
             guard !isStopping, connectionsByAddress[address, default: 0] < settings.connectionsPerAddress else {
                 notice("connection refused: too many from there", metadata: ["address": "\(address)"])
                 return transport.close(handle)
             }
             connectionsByAddress[address, default: 0] += 1
-            markDirty(makeConnection(.acceptor, handle, address: address, link: nil))
+            let connection = makeConnection(.acceptor, handle, address: address, link: nil)
+            connection.security = security
+            markDirty(connection)
         }
     }
 
-    package func connected(_ handle: ConnectionHandle) {
+    package func connected(_ handle: ConnectionHandle, security: ConnectionSecurity?) {
         guard let connection = connections[handle] else { return }
+        connection.security = security
         burst { markDirty(connection) }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AdapterKit
+package import Discovery
 package import EnvelopeModel
 import IMXWire
 import Logging
@@ -27,7 +28,7 @@ package final class IMXFront: Adapter, TransportDelegate {
     let isHosted: (Domain) -> Bool
     var connections: [ConnectionHandle: FrontConnection] = [:]
     var connectionsByAddress: [String: Int] = [:]
-    var links: [[PeerEndpoint]: PeerLink] = [:]
+    var links: [Set<PeerEndpoint>: PeerLink] = [:]
     var routes: [PairKey: Route] = [:]
     var recentRoute: (key: PairKey, route: Route)?
     /// Where each delivery that waits in a pair's queue waits.

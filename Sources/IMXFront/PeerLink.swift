@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
+import Discovery
 package import EnvelopeModel
 import IMXWire
 import NIOCore
@@ -19,6 +20,9 @@ final class PeerLink {
         case waiting(ScheduledWork)
     }
 
+    /// Where the service is, as the look-up said.
+    let service: PeerService
+    /// The places to try, in turn.
     let endpoints: [PeerEndpoint]
     /// The domain that the next connection names in its greeting.
     var dialled: Domain
@@ -49,10 +53,16 @@ final class PeerLink {
         let reason: String
     }
 
-    init(endpoints: [PeerEndpoint], dialled: Domain) {
-        self.endpoints = endpoints
+    init(service: PeerService, dialled: Domain, using generator: inout some RandomNumberGenerator) {
+        self.service = service
         self.dialled = dialled
+        endpoints = service.attempts(using: &generator).map {
+            PeerEndpoint(host: $0.address, port: $0.host.port, usesTLS: $0.host.usesTLS)
+        }
     }
+
+    /// What tells this way from others: the places that it leads to, in whatever order.
+    var key: Set<PeerEndpoint> { Set(endpoints) }
 
     var endpoint: PeerEndpoint { endpoints[nextEndpoint % endpoints.count] }
 

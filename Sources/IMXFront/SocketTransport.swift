@@ -58,7 +58,7 @@ package final class SocketTransport: Transport {
         return handle
     }
 
-    package func connect(to endpoint: PeerEndpoint, timeout: Interval) -> ConnectionHandle {
+    package func connect(to endpoint: PeerEndpoint, serverName: Domain, timeout: Interval) -> ConnectionHandle {
         let handle = register(nil)
         dialling.insert(handle)
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -113,7 +113,7 @@ package final class SocketTransport: Transport {
     fileprivate func won(_ handle: ConnectionHandle, _ channel: any Channel) -> Bool {
         guard dialling.remove(handle) != nil else { return false }
         channels[handle] = channel
-        delegate?.connected(handle)
+        delegate?.connected(handle, security: nil)
         return true
     }
 
@@ -147,7 +147,7 @@ private final class FrontChannelHandler: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         if let address {
             isOurs = true
-            transport.delegate?.accepted(handle, from: address)
+            transport.delegate?.accepted(handle, from: address, security: nil)
         } else {
             isOurs = transport.won(handle, context.channel)
             if !isOurs { context.close(promise: nil) }

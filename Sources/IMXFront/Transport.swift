@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
 package import IMXWire
+package import TransportSecurity
 
 package import struct NIOCore.ByteBuffer
 
@@ -10,14 +11,19 @@ package struct PeerEndpoint: Sendable, Hashable, CustomStringConvertible {
     package let host: String
     /// A port.
     package let port: UInt16
+    /// Whether the port speaks TLS from its first octet.
+    package let usesTLS: Bool
 
     /// Makes an endpoint.
-    package init(host: String, port: UInt16) {
+    package init(host: String, port: UInt16, usesTLS: Bool = false) {
         self.host = host
         self.port = port
+        self.usesTLS = usesTLS
     }
 
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    package var description: String {
+        (usesTLS ? "tls://" : "") + (host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)")
+    }
 }
 
 /// The octet streams under the front: sockets, or a simulated network in tests.
@@ -27,8 +33,9 @@ package protocol Transport: AnyObject {
     /// Who hears what happens to the connections.
     var delegate: (any TransportDelegate)? { get set }
 
-    /// Starts to connect; `connected` or `closed` follows.
-    func connect(to endpoint: PeerEndpoint, timeout: Interval) -> ConnectionHandle
+    /// Starts to connect, and where the endpoint speaks TLS to shake hands, asking for `serverName`; `connected` or
+    /// `closed` follows. The timeout is for both.
+    func connect(to endpoint: PeerEndpoint, serverName: Domain, timeout: Interval) -> ConnectionHandle
 
     /// Writes and flushes octets.
     func write(_ octets: ByteBuffer, on connection: ConnectionHandle)
@@ -45,11 +52,12 @@ package protocol Transport: AnyObject {
 
 /// What the front hears from its transport.
 package protocol TransportDelegate: AnyObject {
-    /// A peer has connected to us from `address`, which is numeric and without a port.
-    func accepted(_ connection: ConnectionHandle, from address: String)
+    /// A peer has connected to us from `address`, which is numeric and without a port; where the port speaks TLS, the
+    /// handshake is over and `security` says what came of it.
+    func accepted(_ connection: ConnectionHandle, from address: String, security: ConnectionSecurity?)
 
-    /// A connection that we asked for stands.
-    func connected(_ connection: ConnectionHandle)
+    /// A connection that we asked for stands, handshake included.
+    func connected(_ connection: ConnectionHandle, security: ConnectionSecurity?)
 
     /// Octets have come. The buffer may be consumed; what is left is dropped.
     func received(_ octets: inout ByteBuffer, on connection: ConnectionHandle)

@@ -7,6 +7,7 @@ import IMXFront
 import IMXWire
 import NIOCore
 import Testing
+import TransportSecurity
 
 /// Peers and pairs of domains that would burden others.
 @Suite("Burdens")
@@ -83,7 +84,7 @@ private final class HangsUp: TransportDelegate {
         transport.delegate = self
     }
 
-    func accepted(_ connection: ConnectionHandle, from address: String) {
+    func accepted(_ connection: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         var generator = SystemRandomNumberGenerator()
         let hello = HelloRecord(serverID: ServerID(high: 9, low: 9), nonce: ConnectionNonce(random: &generator))
         machines[connection] = ConnectionMachine(.acceptor, hello: hello, now: .start)
@@ -105,7 +106,7 @@ private final class HangsUp: TransportDelegate {
         if let octets = machines[connection]?.takeOutbound() { transport.write(octets, on: connection) }
     }
 
-    func connected(_ connection: ConnectionHandle) {}
+    func connected(_ connection: ConnectionHandle, security: ConnectionSecurity?) {}
     func readBurstEnded(on connection: ConnectionHandle) {}
     func writabilityChanged(_ isWritable: Bool, on connection: ConnectionHandle) {}
     func closed(_ connection: ConnectionHandle, reason: String) { machines[connection] = nil }

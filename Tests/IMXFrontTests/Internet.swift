@@ -2,6 +2,7 @@
 import AdapterHarness
 import AdapterKit
 import Aggregator
+import Discovery
 import EnvelopeModel
 import IMXFront
 import IMXWire
@@ -109,10 +110,13 @@ final class Internet {
 
         func resolve(_ domain: Domain, _ completion: @escaping (Resolution) -> Void) {
             internet.lookUps += 1
-            let resolution = internet.peers[domain].map(Resolution.endpoints) ?? .notFound
+            let service = internet.peers[domain].map { PeerService(configured: $0) }
+            let resolution = service.map(Resolution.service) ?? .notFound("no such name")
             guard let time = internet.lookUpTime else { return completion(resolution) }
             internet.scheduler.schedule(after: time) { completion(resolution) }
         }
+
+        func forget(_ domain: Domain) {}
     }
 }
 

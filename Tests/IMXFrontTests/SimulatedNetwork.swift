@@ -5,6 +5,7 @@ import EnvelopeModel
 import IMXFront
 import IMXWire
 import NIOCore
+import TransportSecurity
 
 /// TCP without sockets: octet streams between transports, on a virtual clock, in chunks of random size, which a test
 /// can cut at any step.
@@ -72,8 +73,8 @@ final class SimulatedNetwork {
             transport.streams[handle] = lastStream
             streams[lastStream] = Stream(
                 ends: [End(transport: transport, handle: handle), End(transport: listener, handle: far)])
-            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)")
-            transport.delegate?.connected(handle)
+            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)", security: nil)
+            transport.delegate?.connected(handle, security: nil)
         }
     }
 
@@ -123,7 +124,7 @@ final class SimulatedTransport: Transport {
         return handle
     }
 
-    func connect(to endpoint: PeerEndpoint, timeout: Interval) -> ConnectionHandle {
+    func connect(to endpoint: PeerEndpoint, serverName: Domain, timeout: Interval) -> ConnectionHandle {
         let handle = newHandle(stream: nil)
         network.open(from: self, handle, to: endpoint)
         return handle

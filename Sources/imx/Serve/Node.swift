@@ -2,6 +2,7 @@
 import AdapterKit
 import Aggregator
 import Configuration
+import Discovery
 import EnvelopeModel
 import IMXFront
 import IMXWire
@@ -163,8 +164,10 @@ extension Node {
         return directory
     }
 
-    private static func peers(_ configuration: AggregatorConfiguration) -> [Domain: [PeerEndpoint]] {
-        configuration.peers.mapValues { $0.map { PeerEndpoint(host: $0.host, port: $0.port) } }
+    private static func peers(_ configuration: AggregatorConfiguration) -> [Domain: PeerService] {
+        configuration.peers.mapValues { endpoints in
+            PeerService(configured: endpoints.map { PeerEndpoint(host: $0.host, port: $0.port) })
+        }
     }
 
     private static func frontSettings(_ configuration: AggregatorConfiguration, _ serverID: ServerID) -> FrontSettings {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import Aggregator
+import Discovery
 import EnvelopeModel
 import Foundation
 import IMXFront
@@ -82,7 +83,7 @@ final class Side {
                 host: host,
                 settings: settings,
                 transport: transport,
-                resolver: StaticPeerTable([other: [PeerEndpoint(host: "127.0.0.1", port: peer)]]),
+                resolver: StaticPeerTable([other: PeerService(configured: [PeerEndpoint(host: "127.0.0.1", port: peer)])]),
                 isHosted: { $0 == own }
             )
         }
