@@ -2,8 +2,8 @@
 import AdapterKit
 package import EnvelopeModel
 package import IMXWire
-package import TransportSecurity
 import Logging
+package import TransportSecurity
 
 package import struct NIOCore.ByteBuffer
 

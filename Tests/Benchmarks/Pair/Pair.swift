@@ -83,7 +83,9 @@ final class Side {
                 host: host,
                 settings: settings,
                 transport: transport,
-                resolver: StaticPeerTable([other: PeerService(configured: [PeerEndpoint(host: "127.0.0.1", port: peer)])]),
+                resolver: StaticPeerTable([
+                    other: PeerService(configured: [PeerEndpoint(host: "127.0.0.1", port: peer)])
+                ]),
                 isHosted: { $0 == own }
             )
         }
