@@ -5,6 +5,7 @@ package import EnvelopeModel
 import IMXWire
 import Logging
 import NIOCore
+import TransportSecurity
 
 /// The way to other aggregators: IMX/1 over a transport.
 ///
@@ -26,6 +27,10 @@ package final class IMXFront: Adapter, TransportDelegate {
     let transport: any Transport
     let resolver: any PeerResolver
     let isHosted: (Domain) -> Bool
+    /// Whether the operator lets nothing in from a foreign domain.
+    let isBlocked: (Domain) -> Bool
+    /// The way to the other nodes of the cluster; nil where there is none.
+    let bus: (any NodeBus)?
     var connections: [ConnectionHandle: FrontConnection] = [:]
     var connectionsByAddress: [String: Int] = [:]
     var links: [Set<PeerEndpoint>: PeerLink] = [:]
@@ -35,6 +40,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     var waiting: [Ticket: PairQueue] = [:]
     var acceptor: DialbackAcceptor
     var claimant: DialbackClaimant
+    /// The day, counted from 1970, under whose key tokens are made.
+    var tokenDay: UInt32?
     var generator = SystemRandomNumberGenerator()
     /// What the present burst brought for the core.
     var submissions: [Submission] = []
@@ -69,26 +76,30 @@ package final class IMXFront: Adapter, TransportDelegate {
         }
     }
 
-    /// Makes a front. `isHosted` tells which domains are served here.
+    /// Makes a front. `isHosted` tells which domains are served here, and `isBlocked` which foreign ones are kept out;
+    /// where an answer of theirs changes, ``policyChanged()`` is to be called.
     package init(
         host: any AdapterHost,
         settings: FrontSettings,
         transport: any Transport,
         resolver: any PeerResolver,
-        isHosted: @escaping (Domain) -> Bool
+        bus: (any NodeBus)? = nil,
+        isHosted: @escaping (Domain) -> Bool,
+        isBlocked: @escaping (Domain) -> Bool = { _ in false }
     ) {
         self.host = host
         self.settings = settings
         self.transport = transport
         self.resolver = resolver
         self.isHosted = isHosted
+        self.isBlocked = isBlocked
+        self.bus = bus
         now = host.scheduler.now
         acceptor = DialbackAcceptor(limits: settings.dialback)
-        claimant = DialbackClaimant(
-            tokens: ClaimTokens(key: Octets32(using: &generator)),
-            limits: settings.dialback
-        )
+        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)), limits: settings.dialback)
         transport.delegate = self
+        renewTokenKey()
+        bus?.prove = { [weak self] in self?.prove($0) ?? false }
     }
 
     package func start() {
@@ -175,7 +186,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         _ role: ConnectionRole,
         _ handle: ConnectionHandle,
         address: String,
-        link: PeerLink?
+        link: PeerLink?,
+        security: ConnectionSecurity? = nil
     ) -> FrontConnection {
         tagSpace = (tagSpace + 1) % 4095
         var hello = HelloRecord(
@@ -183,7 +195,13 @@ package final class IMXFront: Adapter, TransportDelegate {
             nonce: ConnectionNonce(random: &generator),
             dialled: link?.dialled.octets
         )
-        hello.software = settings.software.isEmpty ? nil : ByteBuffer(string: settings.software)
+        // A connection that is made to verify a claim says as little as it can: claimants must not have us send others
+        // more than they sent us.
+        let isForData = link?.hasData ?? true
+        var machineSettings = settings.connection
+        machineSettings.grease = machineSettings.grease && isForData
+        hello.software = settings.software.isEmpty || !isForData ? nil : ByteBuffer(string: settings.software)
+        hello.capabilities = security?.exporter == nil ? [] : [.channelBinding]
         let connection = FrontConnection(
             handle: handle,
             role: role,
@@ -192,11 +210,12 @@ package final class IMXFront: Adapter, TransportDelegate {
             machine: ConnectionMachine(
                 role,
                 hello: hello,
-                settings: settings.connection,
+                settings: machineSettings,
                 tagSpace: tagSpace,
                 now: now
             )
         )
+        connection.security = security
         connections[handle] = connection
         watchClock()
         return connection
