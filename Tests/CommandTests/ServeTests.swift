@@ -16,6 +16,7 @@ import Testing
             name: north
             state-directory: state
             listen: []
+            dns: { resolver: off }
             stop-within: 2s
             log: { level: error }
             adapters:

@@ -107,7 +107,7 @@ final class Node {
     }
 
     func listen(on endpoint: Endpoint) -> EventLoopFuture<UInt16> {
-        transport.listen(on: PeerEndpoint(host: endpoint.host, port: endpoint.port))
+        transport.listen(on: PeerEndpoint(host: endpoint.host, port: endpoint.port, usesTLS: endpoint.usesTLS))
     }
 
     func logListening(_ host: String, _ port: UInt16) {
@@ -166,7 +166,7 @@ extension Node {
 
     private static func peers(_ configuration: AggregatorConfiguration) -> [Domain: PeerService] {
         configuration.peers.mapValues { endpoints in
-            PeerService(configured: endpoints.map { PeerEndpoint(host: $0.host, port: $0.port) })
+            PeerService(configured: endpoints.map { PeerEndpoint(host: $0.host, port: $0.port, usesTLS: $0.usesTLS) })
         }
     }
 
