@@ -3,7 +3,6 @@ import AdapterKit
 import EnvelopeModel
 import IMXWire
 import Logging
-import Telemetry
 import TransportSecurity
 
 import struct NIOCore.ByteBuffer
@@ -82,6 +81,7 @@ extension IMXFront {
             connection.machine.markAuthenticated()
             // The other side is who our own look-up says it is, so its answers and its data for us are welcome here.
             connection.trust(pair.target, pair.source, until: until)
+            noteTrust(in: pair.target, on: connection)
             log("trusted by the peer", pair, connection)
             if let link = connection.link { pump(pair, link) }
         case .failed where pair.claim == .confirmed:
@@ -127,6 +127,7 @@ extension IMXFront {
         switch action {
         case .prove(let handle, let proof, let answer):
             send(proof, on: handle)
+            connection.machine.vouch()
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)
         case .refuse(let answer):
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)
@@ -138,6 +139,7 @@ extension IMXFront {
             bus.ask(node, record) { [weak self] hasProved in
                 guard let self, let connection = connections[handle] else { return }
                 burst {
+                    if hasProved { connection.machine.vouch() }
                     let answer = hasProved ? AnswerRecord(.delivered) : DialbackClaimant.refusal
                     connection.machine.answer(answer, to: .verify, tag: tag, now: self.now)
                     self.markDirty(connection)
@@ -168,7 +170,7 @@ extension IMXFront {
     /// Makes tokens under the key of the day, where this process is one of a cluster's nodes.
     func renewTokenKey() {
         guard let node = settings.node else { return }
-        let day = UInt32(clamping: WallTime.now.milliseconds / 86_400_000)
+        let day = UInt32(clamping: policy.wallTime().milliseconds / 86_400_000)
         guard day != tokenDay else { return }
         tokenDay = day
         claimant.rotate(to: ClaimTokens(node: node.number, cluster: node.secret, day: day))

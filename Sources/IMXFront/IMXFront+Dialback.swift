@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
-import Discovery
 import EnvelopeModel
 import Glibc
 import IMXWire
 import Logging
+import TransportSecurity
 
 import struct NIOCore.ByteBuffer
 
@@ -39,8 +39,23 @@ extension IMXFront {
         return DialbackAcceptor.Facts(
             targetIsHosted: isHosted(target),
             sourceIsHosted: isHosted(source),
-            policyAllows: !isBlocked(source)
+            policyAllows: !policy.isBlocked(source) && suffices(connection, for: source, target),
+            isCertified: level(of: connection, for: source) == .certificate
         )
+    }
+
+    /// Whether the connection is good enough for a claim, whatever its source's server will say (IMX-1 §6.7).
+    private func suffices(_ connection: FrontConnection, for source: Domain, _ target: Domain) -> Bool {
+        let reached = level(of: connection, for: source)
+        switch required(hosted: target, peer: source) {
+        case .dialback: return true
+        case .tls: return reached >= .tls
+        case .certificate:
+            // The certificate is shown where the source's server is asked. What binds that to this connection is the
+            // proof, which somebody between could pass on unless it covers the TLS session too.
+            let isBound = connection.security?.exporter == nil || connection.machine.bothHave(.channelBinding)
+            return reached == .certificate || reached == .tls && isBound
+        }
     }
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
@@ -61,6 +76,7 @@ extension IMXFront {
             else { return }
             connection.machine.markAuthenticated()
             connection.trust(source, target, until: until)
+            noteTrust(in: source, on: connection)
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             markDirty(connection)
             host.logger.info(
@@ -85,36 +101,21 @@ extension IMXFront {
         }
     }
 
-    /// Asks the claimed domain's own server, found by our own look-up alone (IMX 6.3.1).
+    /// Asks the claimed domain's own server, found by our own look-up alone (IMX 6.3.1), on a connection on which it has
+    /// proved what is asked for. At most one place is dialled, and none where a connection is there or is being made.
     private func verify(_ id: DialbackAcceptor.PendingID) {
-        guard let source = Domain(canonical: id.pair.source) else { return }
-        resolver.resolve(source) { [weak self] resolution in
-            guard let self else { return }
-            burst {
-                guard self.acceptor.verify(id) != nil else { return }
-                guard case .service(let service) = resolution else { return self.verificationFailed(id) }
-                self.verify(id, by: self.link(to: service, for: source))
-            }
+        guard let source = Domain(canonical: id.pair.source), let target = Domain(canonical: id.pair.target) else {
+            return
         }
-    }
-
-    /// Dials at most one place, and none where a connection is there or is being made.
-    private func verify(_ id: DialbackAcceptor.PendingID, by link: PeerLink) {
-        switch link.state {
-        case .up(let connection) where !connection.isLeaving:
-            acceptor.needsNoDial(id)
-            return ask(id, on: connection)
-        case .opening: acceptor.needsNoDial(id)
-        case .idle, .waiting, .up: break
-        }
-        link.waiters.append { [weak self] result in
+        let level = required(hosted: target, peer: source)
+        let shares: () -> Void = { [weak self] in self?.acceptor.needsNoDial(id) }
+        reach(source, atLeast: level, shares: shares) { [weak self] result in
             guard let self else { return }
             switch result {
             case .success(let connection): ask(id, on: connection)
             case .failure: verificationFailed(id)
             }
         }
-        openNow(link)
     }
 
     func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {
@@ -148,13 +149,13 @@ extension IMXFront {
     package func policyChanged() {
         burst {
             for connection in connections.values {
-                let ended = connection.endTrust { pair in isBlocked(pair.source) || !isHosted(pair.target) }
+                let ended = connection.endTrust { pair in policy.isBlocked(pair.source) || !isHosted(pair.target) }
                 for pair in ended {
                     host.logger.notice(
                         "peer no longer trusted",
                         metadata: [
                             "from": "\(pair.source)", "to": "\(pair.target)", "address": "\(connection.address)",
-                            "reason": "\(isBlocked(pair.source) ? "blocked" : "not hosted here")",
+                            "reason": "\(policy.isBlocked(pair.source) ? "blocked" : "not hosted here")",
                         ]
                     )
                 }
@@ -174,7 +175,7 @@ extension IMXFront {
             if !(Domain(canonical: target).map(isHosted) ?? false) {
                 return Outcome(.notServedHere, "not served here")  // IMX 4.3.3
             }
-            if Domain(canonical: source).map(isBlocked) ?? false { return Outcome(.refused, "source refused") }
+            if Domain(canonical: source).map(policy.isBlocked) ?? false { return Outcome(.refused, "source refused") }
         }
         return Outcome(.notAuthenticated, "this pair of domains is not authenticated on this connection")
     }

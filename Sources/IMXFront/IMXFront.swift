@@ -5,6 +5,7 @@ package import EnvelopeModel
 import IMXWire
 import Logging
 import NIOCore
+import Telemetry
 import TransportSecurity
 
 /// The way to other aggregators: IMX/1 over a transport.
@@ -27,8 +28,7 @@ package final class IMXFront: Adapter, TransportDelegate {
     let transport: any Transport
     let resolver: any PeerResolver
     let isHosted: (Domain) -> Bool
-    /// Whether the operator lets nothing in from a foreign domain.
-    let isBlocked: (Domain) -> Bool
+    let policy: PeerPolicy
     /// The way to the other nodes of the cluster; nil where there is none.
     let bus: (any NodeBus)?
     var connections: [ConnectionHandle: FrontConnection] = [:]
@@ -76,23 +76,23 @@ package final class IMXFront: Adapter, TransportDelegate {
         }
     }
 
-    /// Makes a front. `isHosted` tells which domains are served here, and `isBlocked` which foreign ones are kept out;
-    /// where an answer of theirs changes, ``policyChanged()`` is to be called.
+    /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated; where an answer of
+    /// theirs changes, ``policyChanged()`` is to be called.
     package init(
         host: any AdapterHost,
         settings: FrontSettings,
         transport: any Transport,
         resolver: any PeerResolver,
-        bus: (any NodeBus)? = nil,
         isHosted: @escaping (Domain) -> Bool,
-        isBlocked: @escaping (Domain) -> Bool = { _ in false }
+        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now }),
+        bus: (any NodeBus)? = nil
     ) {
         self.host = host
         self.settings = settings
         self.transport = transport
         self.resolver = resolver
         self.isHosted = isHosted
-        self.isBlocked = isBlocked
+        self.policy = policy
         self.bus = bus
         now = host.scheduler.now
         acceptor = DialbackAcceptor(limits: settings.dialback)
