@@ -118,10 +118,38 @@ public final class AggregatorCore {
         turn { for port in ports { port.adapter?.start() } }
     }
 
+    /// Whether an adapter instance called `name` has been joined.
+    public func hasAdapter(named name: String) -> Bool { ports.contains { $0.name == name } }
+
+    /// Joins an adapter instance to a core that runs, and starts it.
+    public func addAny(named name: String, _ make: (AdapterPort) throws -> any Adapter) rethrows {
+        try attachAny(named: name, make)
+        turn { ports.last?.adapter?.start() }
+    }
+
     /// Sets or removes the row of a domain, effective with the next envelope.
     public func serve(_ domain: Domain, _ row: DomainDirectory.Row?) {
-        directory[domain] = row
-        lanes.retireAll()
+        var changed = directory
+        changed[domain] = row
+        replaceDirectory(with: changed)
+    }
+
+    /// Takes another directory, effective with the next envelope. What waits in a lane whose way is the same stays
+    /// where it is, in its order; what waits on a way that is gone still goes that way.
+    ///
+    /// - Returns: The domains whose rows are new, gone or different.
+    @discardableResult
+    public func replaceDirectory(with other: DomainDirectory) -> Set<Domain> {
+        let changed = directory.replace(with: other)
+        guard !changed.isEmpty else { return [] }
+        lanes.update(changed) { lane in
+            if let row = directory[lane.destination] {
+                return ports.first { $0.name == row.adapter }.map { ($0.index, row.domainClass) }
+            }
+            guard let networkPort, let row = directory[lane.source] else { return nil }
+            return (networkPort, row.domainClass)
+        }
+        return changed
     }
 
     /// Whether `domain` is served here.

@@ -33,6 +33,16 @@ public struct DomainDirectory: Sendable {
         }
     }
 
+    /// Takes the rows of `other` in place of these.
+    ///
+    /// - Returns: The domains whose rows are new, gone or different.
+    mutating func replace(with other: DomainDirectory) -> Set<Domain> {
+        let changed = Set(rows.keys).union(other.rows.keys).filter { rows[$0] != other.rows[$0] }
+        rows = other.rows
+        if !changed.isEmpty { epoch &+= 1 }
+        return changed
+    }
+
     /// The domains that the adapter instance called `adapter` speaks for, in order.
     public func domains(of adapter: String) -> [Domain] {
         rows.filter { $0.value.adapter == adapter }.keys.sorted()

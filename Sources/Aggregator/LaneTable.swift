@@ -7,7 +7,7 @@ struct Lane {
     let destination: Domain
     /// The port that the lane leads to.
     let port: UInt16
-    let domainClass: DomainClass
+    var domainClass: DomainClass
     var ledger = Ledger()
     /// The first and last waiting entry.
     var head = TicketTable.none
@@ -78,13 +78,20 @@ struct LaneTable {
         }
     }
 
-    /// Takes every lane out of the table because routes have changed. A lane that still has envelopes ends with them.
-    mutating func retireAll() {
+    /// Brings the lanes of the domains in `changed` up to date. Where a lane still leads to the port that `target` names,
+    /// it goes on with the class that `target` names; another leaves the table,
+    /// and ends with its last envelope.
+    mutating func update(_ changed: Set<Domain>, _ target: (Lane) -> (port: UInt16, domainClass: DomainClass)?) {
         epoch &+= 1
-        for index in indices.values {
-            if lanes[Int(index)].isIdle { free.append(index) } else { lanes[Int(index)].isRetired = true }
+        for (pair, index) in indices where changed.contains(pair.source) || changed.contains(pair.destination) {
+            let lane = lanes[Int(index)]
+            if let target = target(lane), target.port == lane.port {
+                lanes[Int(index)].domainClass = target.domainClass
+                continue
+            }
+            indices[pair] = nil
+            if lane.isIdle { free.append(index) } else { lanes[Int(index)].isRetired = true }
         }
-        indices.removeAll()
     }
 
     /// Frees a retired lane once nothing of it is left.

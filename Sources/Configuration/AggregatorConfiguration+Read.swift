@@ -29,14 +29,13 @@ extension AggregatorConfiguration {
     package static func controlPlace(path: String) throws -> (name: String, socket: String) {
         let (file, source) = try open(path)
         let wanted = AggregatorKeys.all.filter { ["name", "state-directory", "control-socket"].contains($0.name) }
-        let others = Set(AggregatorKeys.all.map(\.name)).subtracting(wanted.map(\.name))
         let (settings, problems) = Settings.check(
             file.text,
             file: path,
             keys: wanted,
             schemas: [],
             secrets: source,
-            ignoring: others
+            ignoring: { name in !wanted.contains { $0.name == name } }
         )
         guard problems.isEmpty, let settings else { throw ConfigurationError(problems) }
         return (try settings.text("name"), try socket(settings))
@@ -135,7 +134,18 @@ extension AggregatorConfiguration {
                 )
             )
         }
+        problems += tlsProblems(settings)
         let hosted = Set(domains.map(\.name))
+        for blocked in (try? settings.list("block")) ?? [] {
+            guard let domain = try? blocked.domain("value"), hosted.contains(domain.name) else { continue }
+            problems.append(
+                blocked.problem(
+                    at: "value",
+                    "\"\(domain.name)\" is hosted here and cannot be blocked",
+                    remedy: "remove it from block or from domains"
+                )
+            )
+        }
         for (name, peer) in (try? settings.table("peers")) ?? [] where hosted.contains(name) {
             problems.append(
                 peer.problem(
@@ -146,6 +156,21 @@ extension AggregatorConfiguration {
             )
         }
         return problems
+    }
+
+    /// A TLS port without certificates would turn everybody away.
+    private static func tlsProblems(_ settings: Settings) -> [ConfigurationProblem] {
+        guard let listeners = try? settings.list("listen"), let tls = try? settings.section("tls"),
+            !tls.has("certificates")
+        else { return [] }
+        return listeners.compactMap { entry in
+            guard let endpoint = try? entry.endpoint("value"), endpoint.usesTLS else { return nil }
+            return entry.problem(
+                at: "value",
+                "\(endpoint) speaks TLS and there are no certificates",
+                remedy: "name their directory, for example: tls: { certificates: /etc/letsencrypt/live }"
+            )
+        }
     }
 
     private init(_ settings: Settings, file: String) throws {
@@ -165,10 +190,14 @@ extension AggregatorConfiguration {
             if let domain = Domain(name) { peers[domain] = try entry.endpoints("value") }
         }
         self.peers = peers
+        dns = try DNS(settings.section("dns"))
+        tls = try TLS(settings.section("tls"))
+        blocked = Set(try settings.list("block").map { try $0.domain("value") })
         var classes: [String: DomainClass] = [:]
         for (name, entry) in try settings.table("classes") {
             classes[name] = DomainClass(
                 name: name,
+                trust: try entry.text("trust"),
                 maxMessage: try entry.integer("max-message"),
                 deadline: try entry.duration("deadline"),
                 laneMessages: try entry.integer("lane-messages"),
@@ -190,6 +219,30 @@ extension AggregatorConfiguration {
     }
 }
 
+extension AggregatorConfiguration.DNS {
+    fileprivate init(_ settings: Settings) throws {
+        resolver = try settings.text("resolver")
+        servers = try settings.endpoints("servers")
+        var zones: [Domain: [Endpoint]] = [:]
+        for (name, entry) in try settings.table("zones") {
+            if let domain = Domain(name) { zones[domain] = try entry.endpoints("value") }
+        }
+        self.zones = zones
+        trustAnchor = settings.has("trust-anchor") ? try settings.text("trust-anchor") : nil
+        defaultPort = UInt16(clamping: try settings.integer("default-port"))
+        allowedAddresses = try settings.list("allow-addresses").map { try $0.text("value") }
+    }
+}
+
+extension AggregatorConfiguration.TLS {
+    fileprivate init(_ settings: Settings) throws {
+        certificates = settings.has("certificates") ? try settings.text("certificates") : nil
+        authorities = try settings.list("authorities").map { try $0.text("value") }
+        believesSystemAuthorities = try settings.flag("system-authorities")
+        lookForChanges = try settings.duration("look-for-changes")
+    }
+}
+
 extension AggregatorConfiguration.Limits {
     fileprivate init(_ settings: Settings) throws {
         lanes = try settings.integer("lanes")
@@ -199,6 +252,7 @@ extension AggregatorConfiguration.Limits {
         recordSize = try settings.integer("record-size")
         connections = try settings.integer("connections")
         connectionsFromAddress = try settings.integer("connections-from-address")
+        connectionsToPeer = try settings.integer("connections-to-peer")
         rememberedMessages = try settings.integer("remembered-messages")
         keptOutcomes = try settings.integer("kept-outcomes")
     }

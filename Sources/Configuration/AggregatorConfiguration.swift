@@ -25,12 +25,46 @@ package struct AggregatorConfiguration: Sendable {
     package let timeouts: Timeouts
     /// Where the aggregators of foreign domains are.
     package let peers: [Domain: [Endpoint]]
+    /// How the aggregators of other domains are found.
+    package let dns: DNS
+    /// Certificates.
+    package let tls: TLS
+    /// Foreign domains that nothing is taken from.
+    package let blocked: Set<Domain>
     /// The classes by name.
     package let classes: [String: DomainClass]
     /// The adapter instances in the order of the file.
     package let adapters: [AdapterSection]
     /// The hosted domains in the order of the file.
     package let domains: [HostedDomain]
+
+    /// How the aggregators of other domains are found.
+    package struct DNS: Sendable, Hashable {
+        /// `system`, `recursive` or `off`.
+        package let resolver: String
+        /// Recursive servers in place of the system's.
+        package let servers: [Endpoint]
+        /// Authoritative servers of zones that are asked directly.
+        package let zones: [Domain: [Endpoint]]
+        /// The file that DNSSEC is checked from.
+        package let trustAnchor: String?
+        /// The port of a domain that has addresses and no other record.
+        package let defaultPort: UInt16
+        /// Special address ranges that records may lead to.
+        package let allowedAddresses: [String]
+    }
+
+    /// Certificates, ours and those of others.
+    package struct TLS: Sendable, Hashable {
+        /// The directory with our certificates.
+        package let certificates: String?
+        /// PEM files of private authorities.
+        package let authorities: [String]
+        /// Whether the system's authorities are believed.
+        package let believesSystemAuthorities: Bool
+        /// How often the certificate files are looked at.
+        package let lookForChanges: Interval
+    }
 
     /// Bounds on what the process holds.
     package struct Limits: Sendable, Hashable {
@@ -48,6 +82,8 @@ package struct AggregatorConfiguration: Sendable {
         package let connections: Int
         /// Connections from one network address.
         package let connectionsFromAddress: Int
+        /// Connections to one peer service.
+        package let connectionsToPeer: Int
         /// Message identifiers that are remembered.
         package let rememberedMessages: Int
         /// Outcomes that the database keeps.
@@ -78,6 +114,8 @@ package struct AggregatorConfiguration: Sendable {
     package struct DomainClass: Sendable, Hashable {
         /// Its name.
         package let name: String
+        /// `dialback`, `tls` or `certificate`.
+        package let trust: String
         /// Octets of the largest message content.
         package let maxMessage: Int
         /// How long a message may wait.

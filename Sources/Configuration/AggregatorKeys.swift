@@ -14,9 +14,9 @@ package enum AggregatorKeys {
         ),
         SettingsKey(
             "listen",
-            .list(.listener, count: 0...16),
+            .list(.peerListener, count: 0...16),
             .defaultsTo("[ \"127.0.0.1:5290\" ]"),
-            "Where peers reach this aggregator over IMX; an empty list only dials out"
+            "Where peers reach this aggregator over IMX; tls:// in front for TLS; an empty list only dials out"
         ),
         SettingsKey(
             "state-directory",
@@ -44,11 +44,19 @@ package enum AggregatorKeys {
             "peers",
             .table(
                 names: .domain,
-                values: .list(.endpoint, count: 1...16),
+                values: .list(.peer, count: 1...16),
                 example: "b.example: [ \"127.0.0.1:5291\" ]"
             ),
             .defaultsTo("{}"),
-            "Where the aggregators of foreign domains are; each endpoint of a domain is tried in turn"
+            "Where the aggregators of foreign domains are that DNS shall not be asked for; each endpoint is tried in turn"
+        ),
+        SettingsKey(section: "dns", dns, "How the aggregators of other domains are found"),
+        SettingsKey(section: "tls", tls, "Certificates, ours and those of others"),
+        SettingsKey(
+            "block",
+            .list(.domain, count: 0...100_000),
+            .defaultsTo("[]"),
+            "Foreign domains that nothing is taken from, and whose connections lose their trust at once"
         ),
         SettingsKey(
             "classes",
@@ -78,6 +86,78 @@ package enum AggregatorKeys {
             "The least severity that is logged; debug shows every step of every message"
         ),
         SettingsKey("format", .choice(["text", "json"]), .defaultsTo("text"), "One line of text or of JSON per event"),
+    ]
+
+    static let dns: [SettingsKey] = [
+        SettingsKey(
+            "resolver",
+            .choice(["system", "recursive", "off"]),
+            .defaultsTo("system"),
+            "Ask the servers of /etc/resolv.conf, ask the internet's own servers from the root on, or ask nobody"
+        ),
+        SettingsKey(
+            "servers",
+            .list(.endpoint, count: 0...8),
+            .defaultsTo("[]"),
+            "Recursive servers to ask in place of those of /etc/resolv.conf"
+        ),
+        SettingsKey(
+            "zones",
+            .table(
+                names: .domain,
+                values: .list(.endpoint, count: 1...8),
+                example: "corp.example: [ \"10.0.0.53:53\" ]"
+            ),
+            .defaultsTo("{}"),
+            "Zones whose authoritative servers are asked directly, for names that the internet does not know"
+        ),
+        SettingsKey(
+            "trust-anchor",
+            .path,
+            .optional,
+            example: "/usr/share/dns/root.key",
+            "File with DS or DNSKEY lines that DNSSEC is checked from; without it, the root's from dns-root-data"
+        ),
+        SettingsKey(
+            "default-port",
+            .integer(1...65_535),
+            .defaultsTo("5290"),
+            "The port of a domain that has addresses and no other record"
+        ),
+        SettingsKey(
+            "allow-addresses",
+            .list(.addressRange, count: 0...64),
+            .defaultsTo("[]"),
+            "Loopback, private and other special addresses that DNS records may lead to all the same"
+        ),
+    ]
+
+    static let tls: [SettingsKey] = [
+        SettingsKey(
+            "certificates",
+            .path,
+            .optional,
+            example: "/etc/letsencrypt/live",
+            "Directory with DOMAIN/fullchain.pem and DOMAIN/privkey.pem for each domain; needed for tls:// under listen"
+        ),
+        SettingsKey(
+            "authorities",
+            .list(.path, count: 0...64),
+            .defaultsTo("[]"),
+            "PEM files of private authorities whose certificates are believed"
+        ),
+        SettingsKey(
+            "system-authorities",
+            .flag,
+            .defaultsTo("true"),
+            "Whether the authorities that the system knows are believed (Debian: package ca-certificates)"
+        ),
+        SettingsKey(
+            "look-for-changes",
+            .duration(.seconds(1) ... .seconds(86_400)),
+            .defaultsTo("30s"),
+            "How often the certificate files are looked at for changes"
+        ),
     ]
 
     static let limits: [SettingsKey] = [
@@ -122,6 +202,12 @@ package enum AggregatorKeys {
             .integer(1...100_000),
             .defaultsTo("64"),
             "Connections that one network address may hold open to here"
+        ),
+        SettingsKey(
+            "connections-to-peer",
+            .integer(1...16),
+            .defaultsTo("2"),
+            "Connections that are opened to one peer service; a pair of domains stays on one of them"
         ),
         SettingsKey(
             "remembered-messages",
@@ -189,6 +275,12 @@ package enum AggregatorKeys {
     ]
 
     static let domainClass: [SettingsKey] = [
+        SettingsKey(
+            "trust",
+            .choice(["dialback", "tls", "certificate"]),
+            .defaultsTo("dialback"),
+            "What a foreign domain must show at least: dial-back, dial-back over TLS, or a certificate (authority or DANE)"
+        ),
         SettingsKey(
             "max-message",
             .size(1024...(16 << 20)),

@@ -75,6 +75,12 @@ public indirect enum SettingsKind: Sendable {
     case endpoint
     /// A numeric address and port to listen on; port 0 takes any free one.
     case listener
+    /// The endpoint of another aggregator: a host and port, with `tls://` in front where the port speaks TLS.
+    case peer
+    /// A numeric address and port where other aggregators connect, with `tls://` in front for TLS; port 0 takes any.
+    case peerListener
+    /// A range of numeric addresses, such as `10.0.0.0/8`, `fd00::/8`, or one address.
+    case addressRange
     /// A file or directory; a relative one is taken from the directory of the configuration file.
     case path
     /// A length of time with its unit: `500ms`, `30s`, `5m`, `12h`, `7d`.

@@ -13,6 +13,9 @@ extension SettingsKind {
         case .address: "an address (user@domain)"
         case .endpoint: "a host and port"
         case .listener: "a numeric address and port"
+        case .peer: "a host and port, with tls:// in front where the port speaks TLS"
+        case .peerListener: "a numeric address and port, with tls:// in front for TLS"
+        case .addressRange: "a range of addresses"
         case .path: "a path"
         case .duration(let range):
             "a duration from \(range.lowerBound.configurationText) to \(range.upperBound.configurationText)"
@@ -36,7 +39,8 @@ extension SettingsKind {
         case .choice(let words): words.first ?? ""
         case .domain: "a.example"
         case .address: "alice@a.example"
-        case .endpoint, .listener: "127.0.0.1:5290"
+        case .endpoint, .listener, .peer, .peerListener: "127.0.0.1:5290"
+        case .addressRange: "10.0.0.0/8"
         case .path: "/var/lib/imx"
         case .duration(let range): range.lowerBound.configurationText
         case .size(let range): sizeText(range.lowerBound)

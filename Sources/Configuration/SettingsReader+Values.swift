@@ -35,6 +35,9 @@ extension SettingsReader {
         case .address: Address(text).map { .address($0) }
         case .endpoint: Endpoint(text).flatMap { $0.port == 0 ? nil : .endpoint($0) }
         case .listener: Endpoint(text).flatMap { $0.isNumericHost ? .endpoint($0) : nil }
+        case .peer: Endpoint(peer: text).flatMap { $0.port == 0 ? nil : .endpoint($0) }
+        case .peerListener: Endpoint(peer: text).flatMap { $0.isNumericHost ? .endpoint($0) : nil }
+        case .addressRange: isAddressRange(text) ? .text(text) : nil
         case .duration(let range):
             Interval(configuration: text).flatMap { range.contains($0) ? .duration($0) : nil }
         case .size(let range): size(configuration: text).flatMap { range.contains($0) ? .integer($0) : nil }
@@ -54,8 +57,10 @@ extension SettingsReader {
                 ?? (text.lowercased().hasSuffix("b") && !text.hasSuffix("iB")
                     ? "units are B, KiB, MiB and GiB (1 KiB is 1024 octets)" : nil)
         case .flag: ["yes", "on"].contains(text.lowercased()) ? "write: true" : "write true or false"
-        case .endpoint, .listener:
-            Endpoint(text + ":5290") != nil ? "add the port, for example: \"\(printable(text)):5290\"" : nil
+        case .endpoint where text.hasPrefix("tls://"), .listener where text.hasPrefix("tls://"):
+            "this link does not speak TLS: leave out tls://"
+        case .endpoint, .listener, .peer, .peerListener:
+            Endpoint(peer: text + ":5290") != nil ? "add the port, for example: \"\(printable(text)):5290\"" : nil
         case .domain where !text.utf8.allSatisfy({ $0 < 0x80 }):
             "write an internationalised name in its ASCII form (xn--...)"
         default: nil
@@ -147,7 +152,9 @@ extension SettingsReader {
             )
             return nil
         }
-        guard var settings = section(node, keys: schema.keys, path: path, ignoring: ["kind"]) else { return nil }
+        guard var settings = section(node, keys: schema.keys, path: path, ignoring: { $0 == "kind" }) else {
+            return nil
+        }
         settings.entries["kind"] = SettingsValue(position: position(kindNode), content: .text(schema.word))
         return settings
     }

@@ -35,6 +35,19 @@ extension StateDatabase {
                     """
             )
         }
+        migrator.registerMigration("trust of peers") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE peer_trust (
+                        domain TEXT PRIMARY KEY,
+                        level INTEGER NOT NULL,
+                        since INTEGER NOT NULL,
+                        seen INTEGER NOT NULL
+                    ) WITHOUT ROWID;
+                    CREATE INDEX peer_trust_by_seen ON peer_trust (seen);
+                    """
+            )
+        }
         return migrator
     }
 

@@ -64,8 +64,9 @@ public final class StateDatabase: Sendable {
     /// The most outcomes that may wait for the disk.
     static let pendingLimit = 8192
 
-    private struct Pending {
+    struct Pending {
         var outcomes: [OutcomeRecord] = []
+        var trust: [Domain: TrustRecord] = [:]
         var totals: (LedgerTotals, WallTime)?
         var isScheduled = false
         var lost: UInt64 = 0
@@ -119,7 +120,7 @@ public final class StateDatabase: Sendable {
         schedule { $0.totals = (totals, time) }
     }
 
-    private func schedule(_ change: (inout Pending) -> Void) {
+    func schedule(_ change: (inout Pending) -> Void) {
         let isFirst = pending.withLock { pending in
             change(&pending)
             defer { pending.isScheduled = true }
@@ -138,6 +139,7 @@ public final class StateDatabase: Sendable {
         let batch = pending.withLock { pending in
             let batch = pending
             pending.outcomes = []
+            pending.trust = [:]
             pending.totals = nil
             pending.isScheduled = false
             return batch
@@ -147,6 +149,8 @@ public final class StateDatabase: Sendable {
             try db.inTransaction {
                 for outcome in batch.outcomes { try StateDatabase.insert(outcome, db) }
                 if !batch.outcomes.isEmpty { try StateDatabase.trim(to: keptOutcomes, db) }
+                for trust in batch.trust.values { try StateDatabase.write(trust, db) }
+                if !batch.trust.isEmpty { try StateDatabase.trimTrust(db) }
                 if let (totals, time) = batch.totals, let run {
                     try StateDatabase.book(totals, run: run, seen: time, db)
                 }
@@ -154,7 +158,10 @@ public final class StateDatabase: Sendable {
             }
         } catch {
             // A full disk costs records, never messages.
-            pending.withLock { $0.lost += UInt64(batch.outcomes.count) }
+            pending.withLock { pending in
+                pending.lost += UInt64(batch.outcomes.count)
+                pending.trust.merge(batch.trust) { newer, _ in newer }  // goes with the next batch
+            }
         }
     }
 

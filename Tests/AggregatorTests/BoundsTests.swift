@@ -122,6 +122,32 @@ struct BoundsTests {
         #expect(world.b.settlements.last?.outcome.code == .notAuthenticated)
     }
 
+    @Test("IMX 2.4: another directory changes the lanes that it concerns, and no other")
+    func replacedDirectory() throws {
+        let world = try World()
+        world.b.habit = .hold(.tooLate)
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "1"))
+        world.a.send(try message("ann@a.example", "bob@far.example", id: "1"))
+        let narrow = DomainClass(laneLimits: LaneLimits(messages: 1, octets: 1 << 20))
+        var directory = DomainDirectory()
+        directory[try domain("a.example")] = .init(domainClass: DomainClass(), adapter: "a")
+        directory[try domain("b.example")] = .init(domainClass: narrow, adapter: "b")
+        #expect(world.core.replaceDirectory(with: directory) == [try domain("b.example")])
+        #expect(world.core.replaceDirectory(with: directory).isEmpty)
+        // The lane to b.example is the same one with the new limit: its one place is taken.
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "2"))
+        #expect(world.a.settlements.last?.outcome.code == .shortOfResources)
+        #expect(world.core.status.lanes.map(\.ledger.accepted).sorted() == [1, 1])
+
+        // A domain that moves to another adapter: what was handed over ends where it is, what is new goes there.
+        directory[try domain("b.example")] = .init(domainClass: narrow, adapter: "a")
+        #expect(world.core.replaceDirectory(with: directory) == [try domain("b.example")])
+        world.a.send(try message("ann@a.example", "bob@b.example", id: "3"))
+        #expect(world.a.deliveries.count == 1 && world.b.deliveries.count == 1)
+        world.b.settle(world.b.deliveries[0].ticket, .delivered)
+        #expect(world.a.settlements.map(\.outcome.code).contains(.delivered) && world.balances)
+    }
+
     @Test("IMX 2.2: the lane table is bounded and gives up idle lanes first")
     func lanesAreBounded() throws {
         let world = try World(maximumLanes: 4)

@@ -24,6 +24,9 @@ import Testing
         #expect(it.adapters.map(\.name) == ["demo", "desk"])
         #expect(it.domains.map(\.domain.name) == ["a.example", "c.example"])
         #expect(it.domains.map(\.className) == ["default", "slow"])
+        #expect(it.dns.resolver == "system" && it.dns.defaultPort == 5290 && it.dns.trustAnchor == nil)
+        #expect(it.tls.certificates == nil && it.tls.believesSystemAuthorities && it.blocked.isEmpty)
+        #expect(it.classes["slow"]?.trust == "dialback")
         let desk = it.adapters[1].settings
         #expect(try desk.secret("secret").reveal() == "sesame")
         #expect(try desk.text("form") == "native")
@@ -32,6 +35,28 @@ import Testing
         #expect(try desk.table("users").map(\.name) == ["bob", "carol d"])
         #expect(try desk.table("users")[0].settings.text("reply") == "hi")
         #expect(throws: SettingsMisuse.self) { try desk.integer("form") }
+    }
+
+    @Test("Configuration: what is said about trust, names and certificates is read as it stands")
+    func trustAndNames() throws {
+        let text = good.replacing(
+            "name: north",
+            with: """
+                name: north
+                dns: { resolver: recursive, zones: { Corp.example: [ "10.0.0.53:53" ] }, allow-addresses: [ 10.0.0.0/8, "::1" ] }
+                tls: { certificates: certs, authorities: [ ca.pem ], system-authorities: false }
+                block: [ Evil.example ]
+                """
+        ).replacing("\"127.0.0.1:5290\",", with: "\"tls://127.0.0.1:5290\",")
+            .replacing("\"front.b.example:5290\"", with: "\"tls://front.b.example:5290\"")
+        let it = try AggregatorConfiguration.parse(text, file: "f", adapters: [stubSchema, officeSchema])
+        let b = try #require(Domain("b.example"))
+        #expect(it.listen.map(\.usesTLS) == [true, false])
+        #expect(it.peers[b]?.last == Endpoint(host: "front.b.example", port: 5290, usesTLS: true))
+        #expect(it.dns.resolver == "recursive" && it.dns.allowedAddresses == ["10.0.0.0/8", "::1"])
+        #expect(it.dns.zones[try #require(Domain("corp.example"))] == [Endpoint(host: "10.0.0.53", port: 53)])
+        #expect(!it.tls.believesSystemAuthorities && it.tls.certificates?.hasSuffix("certs") == true)
+        #expect(it.blocked == [try #require(Domain("evil.example"))])
     }
 
     @Test(
@@ -76,11 +101,11 @@ import Testing
             ),
             (
                 "\"127.0.0.1:5290\",", "\"127.0.0.1\",",
-                "f:3:11 \"listen[0]\": \"127.0.0.1\" is not a numeric address and port | add the port, for example: \"127.0.0.1:5290\""
+                "f:3:11 \"listen[0]\": \"127.0.0.1\" is not a numeric address and port, with tls:// in front for TLS | add the port, for example: \"127.0.0.1:5290\""
             ),
             (
                 "\"front.b.example:5290\"", "\"front.b.example:0\"",
-                "f:8:34 \"peers.b.example[1]\": \"front.b.example:0\" is not a host and port | for example: \"127.0.0.1:5290\""
+                "f:8:34 \"peers.b.example[1]\": \"front.b.example:0\" is not a host and port, with tls:// in front where the port speaks TLS | for example: \"127.0.0.1:5290\""
             ),
             (
                 "B.example:", "B_example:",
@@ -89,6 +114,18 @@ import Testing
             (
                 "B.example:", "C.example:",
                 "f:8:14 \"c.example\" is both hosted here and a peer's | remove it from peers or from domains"
+            ),
+            (
+                "[ \"127.0.0.1:5290\",", "[ \"tls://127.0.0.1:5290\",",
+                "f:3:11 tls://127.0.0.1:5290 speaks TLS and there are no certificates | name their directory, for example: tls: { certificates: /etc/letsencrypt/live }"
+            ),
+            (
+                "name: north", "name: north\nblock: [ evil.example, A.example ]",
+                "f:2:24 \"a.example\" is hosted here and cannot be blocked | remove it from block or from domains"
+            ),
+            (
+                "name: north", "name: north\ndns: { allow-addresses: [ 10.0.0.0/33 ] }",
+                "f:2:27 \"dns.allow-addresses[0]\": \"10.0.0.0/33\" is not a range of addresses | for example: 10.0.0.0/8"
             ),
             ("kind: stub", "kind: stubb", "f:13:17 there is no adapter \"stubb\" | did you mean \"stub\"?"),
             (

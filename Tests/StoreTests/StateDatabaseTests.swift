@@ -57,6 +57,33 @@ import Testing
         #expect(runs[0].stopped == nil && runs[0].isClean == nil)
     }
 
+    @Test("IMX 6.1.3: what peers have shown outlives the process, and can be forgotten")
+    func trust() throws {
+        let (a, b) = (try #require(Domain("a.example")), try #require(Domain("b.example")))
+        let shown = StateDatabase.TrustRecord(
+            domain: a,
+            level: 2,
+            since: WallTime(milliseconds: 10),
+            seen: WallTime(milliseconds: 20)
+        )
+        var weaker = shown
+        (weaker.domain, weaker.level) = (b, 1)
+        do {
+            let database = try StateDatabase(path: path)
+            database.remember(weaker)
+            weaker.seen = WallTime(milliseconds: 30)
+            database.remember(weaker)
+            database.remember(shown)
+            database.flush()
+        }
+        let database = try StateDatabase(path: path)
+        #expect(try database.trust() == [shown, weaker])
+        weaker.level = 0
+        database.remember(weaker)
+        database.flush()
+        #expect(try database.trust() == [shown])
+    }
+
     @Test("Outcomes: after a kill, what waited at the last snapshot is booked as uncertain")
     func killedRun() throws {
         let database = try StateDatabase(path: path)

@@ -38,6 +38,7 @@ struct AggregatorPlan: Sendable {
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
+            dns: { resolver: off }
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
             classes: { default: { deadline: \(deadline)s } }
             peers:
