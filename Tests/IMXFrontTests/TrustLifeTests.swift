@@ -82,7 +82,7 @@ struct TrustLifeTests {
         }
         #expect(b.users.deliveries.count == 150 && a.core.ledger.delivered == 150)
         #expect(b.core.status.drops[.unauthenticated] == nil, "nothing was sent without trust")
-        #expect(internet.network.opened == 2 + 4, "a connection, one that verifies it, and that again at each half hour")
+        #expect(internet.network.opened == 2 + 4, "a connection, and one that verifies it each time")
     }
 
     @Test("S12, G.3-20: a source that is blocked loses its trust on live connections, and no other pair does")
