@@ -15,4 +15,14 @@ package enum HostName {
     package static func isNumeric(_ domain: Domain) -> Bool {
         domain.name.utf8.reversed().prefix { $0 != UInt8(ascii: ".") }.allSatisfy { (0x30...0x39).contains($0) }
     }
+
+    /// The host that a record leads to; nil where its target is the root, which says that there is none.
+    ///
+    /// Throws where the record cannot be used (Documentation/IMX-DNS-Record.md §2.3).
+    package static func of(target: DNSName, port: UInt16) throws(RDataError) -> String? {
+        if target.isRoot { return nil }
+        guard let name = target.hostName else { throw RDataError("its target \(target) is no host name") }
+        guard port != 0 else { throw RDataError("its port is 0") }
+        return name
+    }
 }

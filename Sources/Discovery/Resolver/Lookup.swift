@@ -179,16 +179,11 @@ final class Lookup {
         var saysNone = false
         for rdata in records {
             do throws(RDataError) {
-                let (candidate, target) = try Lookup.read(rdata, origin)
-                guard !target.isRoot else {
+                if let candidate = try Lookup.read(rdata, origin) {
+                    candidates.insert(candidate)
+                } else {
                     saysNone = true
-                    continue
                 }
-                guard let name = target.hostName else { throw RDataError("its target \(target) is no host name") }
-                guard candidate.port != 0 else { throw RDataError("its port is 0") }
-                var named = candidate
-                named.name = name
-                candidates.insert(named)
             } catch {
                 unreadable = error.description
                 refuse("a record at \(self.name(of: origin))", .bogus, error.description)
@@ -200,22 +195,22 @@ final class Lookup {
         finish(.bogus("no record at \(name(of: origin)) can be used: \(unreadable ?? "there is none")"), holds: false)
     }
 
-    private static func read(_ rdata: [UInt8], _ origin: PeerService.Origin) throws(RDataError) -> (Candidate, DNSName)
-    {
+    /// The host that a record names; nil where it says that there is none.
+    private static func read(_ rdata: [UInt8], _ origin: PeerService.Origin) throws(RDataError) -> Candidate? {
         if origin == .imxRecord {
             let record = try IMXRecord(rdata: rdata)
-            let candidate = Candidate(
-                name: "",
+            guard let name = try HostName.of(target: record.target, port: record.port) else { return nil }
+            return Candidate(
+                name: name,
                 port: record.port,
                 usesTLS: record.usesTLS,
                 preference: record.preference,
                 weight: record.weight
             )
-            return (candidate, record.target)
         }
         let record = try SRVRecord(rdata: rdata)
-        let candidate = Candidate(name: "", port: record.port, preference: record.priority, weight: record.weight)
-        return (candidate, record.target)
+        guard let name = try HostName.of(target: record.target, port: record.port) else { return nil }
+        return Candidate(name: name, port: record.port, preference: record.priority, weight: record.weight)
     }
 
     func refuse(_ name: String, _ kind: RefusedHost.Kind, _ reason: String) {
