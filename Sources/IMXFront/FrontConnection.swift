@@ -45,6 +45,8 @@ final class FrontConnection {
     private(set) var trusted: [DomainPair: TrustedPair] = [:]
     /// The pair that the last record was for: records come in runs.
     private var recentPair: TrustedPair?
+    /// What the servers that are asked about claims made here have shown, until the claims end.
+    var legLevels: [DomainPair: TrustLevel] = [:]
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
     /// When the peer last answered a request, or was asked the first of those that are out.

@@ -136,6 +136,13 @@ extension IMXFront {
             guard let bus else {
                 return connection.machine.answer(DialbackClaimant.refusal, to: .verify, tag: tag, now: now)
             }
+            host.logger.debug(
+                "another node is asked whether it made a claim",
+                metadata: [
+                    "from": "\(String(buffer: record.source))", "to": "\(String(buffer: record.target))",
+                    "node": "\(node)",
+                ]
+            )
             bus.ask(node, record) { [weak self] hasProved in
                 guard let self, let connection = connections[handle] else { return }
                 burst {

@@ -76,7 +76,7 @@ extension IMXFront {
             else { return }
             connection.machine.markAuthenticated()
             connection.trust(source, target, until: until)
-            noteTrust(in: source, on: connection)
+            noteProof(of: source, domains, on: connection)
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             markDirty(connection)
             host.logger.info(
@@ -87,6 +87,7 @@ extension IMXFront {
             )
         case .refuse(let handle, let domains, let tag, let answer, let close):
             guard let connection = connections[handle] else { return }
+            connection.legLevels[domains] = nil
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             if close { connection.machine.close(.notVerified, "too many failed claims", now: now) }
             markDirty(connection)
@@ -129,9 +130,20 @@ extension IMXFront {
         let cookie = connection.remember(.verification(id), now: now)
         guard case .sent = connection.machine.send(verify: record, cookie: cookie, now: now) else {
             _ = connection.take(cookie)
-            return carryOut(acceptor.unreachable(id, now: now))
+            return verificationFailed(id)
+        }
+        if let source = Domain(canonical: id.pair.source) {
+            connections[id.connection]?.legLevels[id.pair] = level(of: connection, for: source)
         }
         markDirty(connection)
+    }
+
+    /// Remembers how well the source has proved itself, so that it is never believed with less: what its own server
+    /// showed where it was asked, if both connections were encrypted. What only the claimant's end shows does not count;
+    /// it says nothing about what the source's server will show the next time.
+    private func noteProof(of source: Domain, _ pair: DomainPair, on connection: FrontConnection) {
+        guard let leg = connection.legLevels.removeValue(forKey: pair), connection.security != nil else { return }
+        policy.noteTrust(source, leg)
     }
 
     func verificationAnswered(_ id: DialbackAcceptor.PendingID, _ code: OutcomeCode) {

@@ -39,6 +39,7 @@ final class TrustPolicy {
                     metadata: ["domain": "\(peer)", "trust": "\(level.word)"]
                 )
             },
+            isBlocked: { [self] in configuration.blocked.contains($0) },
             wallTime: { WallTime.now }
         )
     }
