@@ -24,6 +24,7 @@ struct IMX: ParsableCommand {
         version: Version.line,
         subcommands: [
             ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ConfigCommand.self,
+            ProbeCommand.self,
             VersionCommand.self,
         ]
     )
