@@ -23,8 +23,8 @@ struct IMX: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ConfigCommand.self,
-            ProbeCommand.self,
+            ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ReloadCommand.self,
+            TrustCommand.self, ConfigCommand.self, CPIMCommand.self, ProbeCommand.self,
             VersionCommand.self,
         ]
     )

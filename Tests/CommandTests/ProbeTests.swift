@@ -165,7 +165,9 @@ private func greeting(
             #expect(report.steps[7].got.hasPrefix("4005 "))
             #expect(report.place == "127.0.0.1:\(port)" && report.domain == "a.example")
             // The same by its domain, with the place from the peers list.
-            let path = try program.write(configuration(port, peer: "a.example").replacing("a.example: {", with: "b.example: {"))
+            let path = try program.write(
+                configuration(port, peer: "a.example").replacing("a.example: {", with: "b.example: {")
+            )
             let listed = try program.run(["probe", "a.example", "--config", path])
             #expect(listed.code == 0 && listed.err.isEmpty)
             #expect(listed.out.hasPrefix("probe of a.example\n  ok "), "\(listed.out)")

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
 import Configuration
+import Discovery
 import EnvelopeModel
 import IMXFront
+import TransportSecurity
 
 /// Looks at a peer from outside.
 struct ProbeCommand: ParsableCommand {
@@ -54,7 +56,7 @@ struct ProbeCommand: ParsableCommand {
 
     @Option(
         name: [.customLong("config"), .short],
-        help: ArgumentHelp("Take the peers list and the DNS settings from this configuration.", valueName: "file")
+        help: ArgumentHelp("Find peers, addresses and authorities as this configuration says.", valueName: "file")
     )
     var config: String?
 
@@ -91,19 +93,44 @@ struct ProbeCommand: ParsableCommand {
             nobody: nobody
         )
         plan.patience = .seconds(wait)
+        let configuration = try loadedConfiguration()
+        if let configuration { use(configuration, in: &plan) }
         if let endpoint {
-            plan.places = [PeerEndpoint(host: endpoint.host, port: endpoint.port, usesTLS: tls)]
-            return plan
-        }
-        if config != nil {
-            var file = ConfigOption()
-            file.config = config
-            let configured = try file.load().peers[plan.domain] ?? []
-            plan.places = configured.map { PeerEndpoint(host: $0.host, port: $0.port, usesTLS: $0.usesTLS) }
-        }
-        guard !plan.places.isEmpty else {
-            throw CommandFailure("domains cannot be looked up yet; say HOST:PORT and --domain \(target)")
+            plan.places = [Probe.Place(endpoint: PeerEndpoint(endpoint, usesTLS: tls))]
+        } else if let peers = configuration?.peers[plan.domain] {
+            plan.places = peers.map { Probe.Place(endpoint: PeerEndpoint($0, usesTLS: $0.usesTLS)) }
         }
         return plan
+    }
+
+    private func loadedConfiguration() throws -> AggregatorConfiguration? {
+        guard config != nil else { return nil }
+        var file = ConfigOption()
+        file.config = config
+        return try file.load()
+    }
+
+    private func use(_ configuration: AggregatorConfiguration, in plan: inout Probe.Plan) {
+        func servers(_ endpoints: [Endpoint]) -> [DNSSettings.Server] {
+            endpoints.map { DNSSettings.Server(address: $0.host, port: $0.port) }
+        }
+        let dns = configuration.dns
+        if dns.resolver == "recursive" { plan.dns.upstream = .recursive }
+        if !dns.servers.isEmpty { plan.dns.upstream = .servers(servers(dns.servers)) }
+        plan.dns.zones = dns.zones.map { DNSSettings.Zone(name: $0.key.name, servers: servers($0.value)) }
+        plan.dns.trustAnchorFile = dns.trustAnchor
+        plan.dns.defaultPort = dns.defaultPort
+        plan.policy = AddressPolicy(allowed: dns.allowedAddresses.compactMap { AddressRange($0) })
+        plan.tls = TLSSettings(
+            extraRootFiles: configuration.tls.authorities,
+            usesSystemRoots: configuration.tls.believesSystemAuthorities
+        )
+        plan.connectTimeout = configuration.timeouts.connect
+    }
+}
+
+extension PeerEndpoint {
+    fileprivate init(_ endpoint: Endpoint, usesTLS: Bool) {
+        self.init(host: endpoint.host, port: endpoint.port, usesTLS: usesTLS)
     }
 }

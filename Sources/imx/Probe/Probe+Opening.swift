@@ -4,56 +4,17 @@ import IMXFront
 import IMXWire
 import NIOCore
 
-/// The way to the peer's HELLO.
+/// The way from a connection to the peer's HELLO.
 extension Probe {
     /// Connects to the first place that can be reached, and greets.
     func open() -> ProbeSession? {
-        for endpoint in plan.places {
-            place = endpoint
+        for found in findPlaces() {
+            place = found
             guard let stream = connect(), awaitPreface(stream) else { continue }
             let session = ProbeSession(stream)
             return hello(session) ? session : nil
         }
         return nil
-    }
-
-    private func connect() -> ProbeStream? {
-        guard let place else { return nil }
-        let stream = ProbeStream()
-        let isConnected = step(
-            "connect",
-            "opened a \(place.usesTLS ? "TLS" : "TCP") connection to \(place)",
-            expecting: "a connection within \(Int(plan.connectTimeout.seconds)) s",
-            "2.1"
-        ) {
-            do throws(ProbeStream.Failure) {
-                _ = try stream.connect(to: place, serverName: plan.domain, timeout: plan.connectTimeout)
-                return .right("connected")
-            } catch {
-                return Probe.unreachable(error)
-            }
-        }
-        return isConnected ? stream : nil
-    }
-
-    /// What a connection that never came to be means.
-    static func unreachable(_ failure: ProbeStream.Failure) -> ProbeFinding {
-        guard case .ended(let reason) = failure else {
-            return .wrong(.network, "no answer in time", "a firewall may drop the packets, or the host is down")
-        }
-        switch reason {
-        case _ where reason.contains("refused"):
-            return .wrong(
-                .theirs,
-                reason,
-                "the host is there and nothing listens at the port: is the aggregator running, and is this its port?"
-            )
-        case _ where reason.contains("was not found"):
-            return .wrong(.dns, reason, "the name has no address; correct it, or the record that leads to it")
-        case _ where reason.contains("in time"):
-            return .wrong(.network, reason, "a firewall may drop the packets, or the host is down")
-        default: return .wrong(.network, reason, "see whether this machine has a route to the address")
-        }
     }
 
     /// Exchanges prefaces; closes where the peer sends another one.
@@ -94,7 +55,7 @@ extension Probe {
                 .theirs,
                 "nothing",
                 "something listens there and waits; it may be another service"
-                    + (place?.usesTLS == true ? "" : ", or one that speaks TLS (try --tls)")
+                    + (place?.endpoint.usesTLS == true ? "" : ", or one that speaks TLS (try --tls)")
             )
         case .ended(let reason):
             return .wrong(

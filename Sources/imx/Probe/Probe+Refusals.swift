@@ -90,11 +90,10 @@ extension Probe {
     }
 
     private func connected(_ body: (ProbeStream) -> ProbeFinding) -> ProbeFinding {
-        guard let place else { return ProbeFinding(verdict: .skipped, got: "no place was reached") }
         let stream = ProbeStream()
         defer { stream.close() }
         do throws(ProbeStream.Failure) {
-            _ = try stream.connect(to: place, serverName: plan.domain, timeout: plan.connectTimeout)
+            _ = try dial(stream)
         } catch {
             return Probe.unreachable(error)
         }

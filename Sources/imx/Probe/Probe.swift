@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import Discovery
 import EnvelopeModel
 import IMXFront
-import IMXWire
-import NIOCore
+import TransportSecurity
 
 /// Looks at a peer as a stranger would, step by step: IMX-1 from the connection to the orderly close.
 ///
@@ -16,12 +16,18 @@ final class Probe {
         var domain: Domain
         /// Whether the domain was said; where only a place was, it is `nobody`.
         var isDomainKnown: Bool
-        /// Where to connect.
-        var places: [PeerEndpoint]
+        /// Where to connect, where that is known before any look-up.
+        var places: [Place]
         /// The domain to claim in the rehearsal; nil claims `nobody`.
         var source: Domain?
         /// A name that is never in the DNS (RFC 6761).
         var nobody: Domain
+        /// How names are looked up.
+        var dns = DNSSettings()
+        /// Which addresses records may lead to.
+        var policy = AddressPolicy()
+        /// Whom to trust in TLS.
+        var tls = TLSSettings()
         /// How long a connection may take.
         var connectTimeout = Interval.seconds(5)
         /// How long an answer may take.
@@ -30,17 +36,25 @@ final class Probe {
         var claimPatience = Interval.seconds(30)
     }
 
+    /// A place to connect to.
+    struct Place {
+        var endpoint: PeerEndpoint
+        /// What the DNS says about it.
+        var host: PeerService.Host?
+        var security = PeerService.Security.insecure
+    }
+
     let plan: Plan
     private(set) var report: ProbeReport
     /// The place that was reached.
-    var place: PeerEndpoint?
+    var place: Place?
 
     init(_ plan: Plan) {
         self.plan = plan
         report = ProbeReport(target: plan.target, domain: plan.isDomainKnown ? plan.domain.name : nil)
     }
 
-    /// Makes all steps. Blocks for as long as the peer takes, at most about two minutes.
+    /// Makes all steps. Blocks for as long as the peer takes; every wait has its bound.
     func run() -> ProbeReport {
         if let session = open() {
             ping(session)
@@ -87,12 +101,9 @@ final class Probe {
                 milliseconds: Double(time.seconds) * 1000 + Double(time.attoseconds) / 1e15
             )
         )
-        if let place { report.place = place.description }
+        if let place { report.place = place.endpoint.description }
         return finding.verdict != .wrong
     }
-
-    /// Notes a step that was found out before the others, such as a look-up.
-    func note(_ step: ProbeStep) { report.steps.append(step) }
 
     /// What a failure to read means where a record was awaited.
     func finding(_ failure: ProbeSession.Failure) -> ProbeFinding {

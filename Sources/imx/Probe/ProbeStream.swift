@@ -6,6 +6,7 @@ import IMXWire
 import NIOCore
 import NIOPosix
 import Synchronization
+import Telemetry
 import TransportSecurity
 
 /// One connection of a probe. Its calls block, because a command has nothing else to do; none longer than it is told.
@@ -33,11 +34,12 @@ final class ProbeStream {
     func connect(
         to endpoint: PeerEndpoint,
         serverName: Domain,
+        security: TLSSettings,
         timeout: Interval
     ) throws(Failure) -> ConnectionSecurity? {
         let (eventLoop, mailbox) = (eventLoop, mailbox)
         wire = try? eventLoop.submit {
-            let wire = ProbeWire(mailbox, eventLoop: eventLoop)
+            let wire = ProbeWire(mailbox, eventLoop: eventLoop, endpoint.usesTLS ? security : nil)
             wire.connect(to: endpoint, serverName: serverName, timeout: timeout)
             return NIOLoopBound(wire, eventLoop: eventLoop)
         }.wait()
@@ -126,9 +128,14 @@ private final class ProbeWire: TransportDelegate {
     private let transport: SocketTransport
     private var handle: ConnectionHandle?
 
-    init(_ mailbox: ProbeStream.Mailbox, eventLoop: any EventLoop) {
+    /// Reads the authorities from the disk, where TLS is spoken: nothing else waits for this loop.
+    init(_ mailbox: ProbeStream.Mailbox, eventLoop: any EventLoop, _ security: TLSSettings?) {
         self.mailbox = mailbox
-        transport = SocketTransport(eventLoop: eventLoop, maximumConnections: 1)
+        transport = SocketTransport(
+            eventLoop: eventLoop,
+            maximumConnections: 1,
+            security: security.map { TLSService(reading: $0, time: WallTime.now.milliseconds / 1000) }
+        )
         transport.delegate = self
     }
 
