@@ -21,6 +21,8 @@ package struct OwnCertificate: Sendable {
         var file: String
         var text: String
         var remedy: String
+        /// Whether time alone may mend it.
+        var isPassing = false
     }
 
     /// Reads and checks files whole; nothing of a bad pair is used. Blocks on the disk.
@@ -58,7 +60,8 @@ package struct OwnCertificate: Sendable {
             throw Refusal(
                 file: files.chain,
                 text: "the certificate is valid only from \(day(own.notBefore)) on",
-                remedy: "check this machine's clock"
+                remedy: "check this machine's clock",
+                isPassing: true
             )
         }
         for (certificate, issuer) in zip(certificates, certificates.dropFirst())

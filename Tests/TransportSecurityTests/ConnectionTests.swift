@@ -32,7 +32,6 @@ struct ConnectionTests {
             #expect(security.version == "TLSv1.3")
             #expect(security.applicationProtocol == "imx/1")
             let peer = try #require(security.peer)
-            let now = Int64(time(nil))
             for other in names {
                 let domain = try #require(Domain(other))
                 let refusal = peer.refusal(for: domain, host: nil, security: .insecure, time: now)
