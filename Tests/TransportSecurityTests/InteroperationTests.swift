@@ -231,7 +231,7 @@ struct InteroperationTests {
         let (folder, server, _, port) = try await ConnectionTests.pair(["a.example", "b.example"])
         let base = "openssl s_client -connect 127.0.0.1:\(port) -alpn imx/1 \(version)"
         let first = try await Tool.run(
-            "(sleep 0.3; echo hello; sleep 0.5) | \(base) -servername a.example -sess_out session",
+            "(for i in {1..100}; do echo hello; sleep 0.1; [ -s session ] && break; done) | \(base) -servername a.example -sess_out session",
             in: folder
         )
         #expect(first.output.contains("New, TLSv1."))
@@ -254,7 +254,7 @@ struct InteroperationTests {
         let own = try stranger.issue(CertificatePlan.server("c.example").with { $0.extendedUsage = "clientAuth" })
         try own.write(to: folder("client.pem"), key: folder("client.key"))
         let client = try await Tool.run(
-            "(sleep 1) | openssl s_client -connect 127.0.0.1:\(port) -servername a.example -alpn imx/1 "
+            "(sleep 3) | openssl s_client -connect 127.0.0.1:\(port) -servername a.example -alpn imx/1 "
                 + "-cert client.pem -key client.key -cert_chain client.pem",
             in: folder
         )

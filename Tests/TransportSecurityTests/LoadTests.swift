@@ -86,6 +86,45 @@ struct LoadTests {
         }
     }
 
+    @Test("S20: connections with TLS that come and go leave nothing behind")
+    func comeAndGo() async throws {
+        let (folder, server, client, port) = try await ConnectionTests.pair(["a.example"])
+        func round(_ count: Int) async throws {
+            for _ in 0..<count / 10 {
+                let handles = try await client.run { transport, _ in
+                    guard let name = Domain("a.example") else { return [ConnectionHandle]() }
+                    let endpoint = PeerEndpoint(host: "127.0.0.1", port: port, usesTLS: true)
+                    return (0..<10).map { _ in
+                        transport.connect(to: endpoint, serverName: name, timeout: .seconds(20))
+                    }
+                }
+                _ = try await client.wait(60, "ten connections") { transport, recorder in
+                    guard handles.allSatisfy({ recorder.lines[$0] != nil }) else { return nil as Bool? }
+                    for handle in handles { transport.close(handle) }
+                    return true
+                }
+                _ = try await client.wait(60, "ten ends") { _, recorder in
+                    handles.allSatisfy { recorder.lines[$0]?.closed != nil } ? true : nil
+                }
+            }
+            for party in [client, server] { try await party.run { _, recorder in recorder.lines.removeAll() } }
+            if let trim = dlsym(nil, "malloc_trim") {
+                _ = unsafeBitCast(trim, to: (@convention(c) (Int) -> Int32).self)(0)
+            }
+        }
+        try await round(300)
+        let before = residentKibibytes()
+        try await round(600)
+        let growth = residentKibibytes() - before
+        #expect(growth < 600 * 4, "\(growth) KiB after 600 connections")  // one that stayed would cost some 50 KiB
+        withExtendedLifetime(folder) {}
+    }
+
+    private func residentKibibytes() -> Int {
+        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+        return text.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 4 } ?? 0
+    }
+
     @Test("S28: 500 handshakes a second, and a good connection beside them is served within a second")
     func flood() async throws {
         let (folder, server, client, port) = try await ConnectionTests.pair(["a.example"])
@@ -106,21 +145,26 @@ struct LoadTests {
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
-        var slowest = 0.0
+        var slowest = TimeAmount.zero
         var exchanges = 0
         let end = Date().addingTimeInterval(3)
         while Date() < end {
-            let start = Date()
-            #expect(try await client.exchange([1, 2, 3], on: good) == [1, 2, 3])
-            slowest = max(slowest, Date().timeIntervalSince(start))
+            // Measured on the loop: the test itself may wait for a processor.
+            let start = try await client.run { transport, recorder in
+                recorder.lines[good]?.receivedAt = nil
+                transport.write(ByteBuffer(bytes: [1, 2, 3]), on: good)
+                return NIODeadline.now()
+            }
+            let echoed = try await client.wait { _, recorder in recorder.lines[good]?.receivedAt }
+            slowest = max(slowest, echoed - start)
             exchanges += 1
             try await Task.sleep(for: .milliseconds(20))
         }
         try await flood.value
-        #expect(slowest < 1, "\(slowest) s; \(exchanges) exchanges")
+        #expect(slowest < .seconds(1), "\(slowest); \(exchanges) exchanges")
         #expect(exchanges > 10)
         // Whatever did not get in was told so; nothing hangs.
-        let outcome = try await flooder.wait(20, "all of the flood") { _, recorder in
+        let outcome = try await flooder.wait(60, "all of the flood") { _, recorder in
             recorder.lines.count == 500 ? recorder.lines.values.filter { $0.closed == nil }.count : nil
         }
         #expect(outcome > 0)

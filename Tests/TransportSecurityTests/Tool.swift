@@ -6,7 +6,7 @@ struct Tool: Sendable {
     var status: Int32
     var output: String
 
-    /// Runs a shell line and gives what it wrote; it has 30 seconds.
+    /// Runs a shell line and gives what it wrote; it has 60 seconds.
     static func run(_ line: String, in folder: Folder) async throws -> Tool {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async {
@@ -18,7 +18,7 @@ struct Tool: Sendable {
     private static func wait(_ line: String, in folder: Folder) throws -> Tool {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/bin/bash")
-        process.arguments = ["-c", "exec timeout 30 bash -c '\(line)' 2>&1"]
+        process.arguments = ["-c", "exec timeout 60 bash -c '\(line)' 2>&1"]
         process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -73,7 +73,7 @@ final class Companion: @unchecked Sendable {  // only `text` changes, under its 
 
     /// What follows `marker` in a line of the output, once it is there.
     func waitForLine(after marker: String) async throws -> String {
-        for _ in 0..<1000 {
+        for _ in 0..<4000 {
             for line in output.split(separator: "\n").dropLast(output.hasSuffix("\n") ? 0 : 1) {
                 if let range = line.range(of: marker) { return String(line[range.upperBound...]) }
             }
