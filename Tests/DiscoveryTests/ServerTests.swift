@@ -98,7 +98,9 @@ import Testing
         let bad = [
             "\\# 1 00", "\\# 10 000A000014AAFFFFC00C", "\\# 9 000A000014AA00003F", "\\# 8 000A000014AA0000",
         ]
-        let lines = "empty TYPE65370 \\# 0\n" + bad.enumerated().map { "bad\($0) TYPE65370 \($1)\nmixed TYPE65370 \($1)\n" }.joined()
+        let lines =
+            "empty TYPE65370 \\# 0\n"
+            + bad.enumerated().map { "bad\($0) TYPE65370 \($1)\nmixed TYPE65370 \($1)\n" }.joined()
         let (server, bed) = try await Self.bed(
             kind,
             lines + imxLine("mixed", "1 0 5290 - HOST.Example") + "host A 127.9.9.1\n"
