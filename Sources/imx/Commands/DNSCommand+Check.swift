@@ -78,7 +78,7 @@ struct DNSCheck {
                 tell(
                     .right,
                     "SRV",
-                    "there are \(answer?.records.count ?? 0) at _imx._tcp.\(domain) for who asks for those"
+                    "\(answer?.records.count ?? 0) at _imx._tcp.\(domain), for who does not know the IMX record"
                 )
             } else {
                 tell(.note, "SRV", "none at _imx._tcp.\(domain); only who knows the IMX record finds the domain")
