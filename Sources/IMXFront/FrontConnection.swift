@@ -21,6 +21,8 @@ final class FrontConnection {
     let address: String
     /// The link that the connection serves, where we dialled.
     let link: PeerLink?
+    /// What the connection carries for its link.
+    var line: PeerLine?
     var machine: ConnectionMachine
     /// What TLS says about the connection; nil where it is plain.
     var security: ConnectionSecurity?
@@ -83,6 +85,9 @@ final class FrontConnection {
         self.machine = machine
     }
 
+    /// What logs call the peer: the place that we dialled, or the address that it came from.
+    var peerName: String { line?.endpoint.description ?? address }
+
     /// Remembers a request and returns the cookie to send it with.
     func remember(_ request: Request, now: Instant) -> UInt64 {
         if requests.count == freeRequests.count { lastAnswer = now }
@@ -124,5 +129,14 @@ final class FrontConnection {
         let pair = TrustedPair(source: source, target: target, until: until)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
+    }
+
+    /// Whether the peer takes one more verification: before anything is authenticated there are bounds to them.
+    var hasVerificationRoom: Bool { machine.isAuthenticated || (line?.verified ?? 0) < 48 }
+
+    /// The domains here that the peer is trusted to send to.
+    func trustedTargets(now: Instant) -> [Domain] {
+        let targets = trusted.values.filter { $0.until > now }.map(\.target)
+        return Set(targets).sorted { $0.name < $1.name }
     }
 }

@@ -21,6 +21,12 @@ package struct FrontSettings: Sendable {
     /// The most connections that one address may hold open to here.
     package var connectionsPerAddress = 64
 
+    /// The most connections to one peer service; a further one is made only where it helps.
+    package var connectionsPerPeer = 2
+
+    /// Over how much time those spread that a peer has sent to another host.
+    package var spread = Interval.milliseconds(500)
+
     /// Makes settings.
     package init(serverID: ServerID, software: String = "imx-aggregator") {
         self.serverID = serverID

@@ -21,10 +21,10 @@ extension IMXFront {
     package var peers: [PeerStatus] {
         let open = connections.values.sorted { $0.handle.rawValue < $1.handle.rawValue }.map { connection in
             let confirmed =
-                connection.link?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
+                connection.line?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
             return PeerStatus(
                 isOutgoing: connection.role == .dialler,
-                address: connection.link?.endpoint.description ?? connection.address,
+                address: connection.peerName,
                 state: connection.peer == nil ? "greeting" : connection.isLeaving ? "closing" : "open",
                 pairs: connection.role == .dialler
                     ? confirmed : connection.trusted.values.map { ($0.source, $0.target) },
@@ -32,7 +32,7 @@ extension IMXFront {
             )
         }
         let waiting = links.values.compactMap { link -> PeerStatus? in
-            guard case .waiting = link.state else { return nil }
+            guard link.timer != nil else { return nil }
             return PeerStatus(
                 isOutgoing: true,
                 address: link.endpoint.description,

@@ -71,16 +71,20 @@ extension IMXFront {
         case .ignore:
             host.count(.strayAnswer)
         case .trusted(_, let until, _):
-            pair.claim = .confirmed
-            pair.confirmedAt = now
-            pair.refusals = 0
             connection.hasServed = true
-            renew(pair, until: until, on: connection)
             connection.machine.markAuthenticated()
             // The other side is who our own look-up says it is, so its answers and its data for us are welcome here.
             connection.trust(pair.target, pair.source, until: until)
             log("trusted by the peer", pair, connection)
-            if let link = connection.link { pump(pair, link) }
+            noteTrust(in: pair.target, on: connection)
+            guard pair.connection === connection else { return }
+            pair.claim = .confirmed
+            pair.confirmedAt = now
+            pair.refusals = 0
+            renew(pair, until: until, on: connection)
+            pump(pair)
+        case .failed where pair.connection !== connection:
+            break  // it has moved to another connection since
         case .failed where pair.claim == .confirmed:
             log("trust was not renewed", pair, connection)
         case .failed(_, let code, let attempt, let retryAt):
@@ -91,16 +95,14 @@ extension IMXFront {
             }
             pair.claim = .later
             host.scheduler.schedule(after: retryAt - now) { [weak self, weak connection] in
-                guard let self, pair.claim == .later else { return }
-                pair.claim = .none
-                guard let link = connection?.link else { return }
-                link.hasBacklog = true
-                burst { self.pump(pair, link) }
+                guard let self, let connection, pair.claim == .later else { return }
+                burst { self.reconsider(pair, on: connection) }
             }
         case .closeConnection:
             host.logger.warning("the peer could not confirm a claim", metadata: metadata(pair, connection))
-            pair.claim = .none
+            if pair.connection === connection { pair.claim = .none }
             connection.machine.close(.notVerified, "not confirmed", now: now)
+            replace(connection)
         }
     }
 
@@ -207,12 +209,13 @@ extension IMXFront {
 
     func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {
         guard let record = acceptor.verify(id) else { return }
-        if connection.machine.isOpen, connection.machine.requestRoom == 0, let link = connection.link {
-            guard link.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id)) }
-            link.verifications.append(id)  // a busy link is no sign that nobody is there
-            link.hasBacklog = true
+        if connection.machine.isOpen, connection.machine.requestRoom == 0, let line = connection.line {
+            guard line.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id)) }
+            line.verifications.append(id)  // a busy link is no sign that nobody is there
+            line.hasBacklog = true
             return
         }
+        connection.line?.verified += 1
         let cookie = connection.remember(.verification(id), now: now)
         guard case .sent = connection.machine.send(verify: record, cookie: cookie, now: now) else {
             _ = connection.take(cookie)
@@ -240,7 +243,7 @@ extension IMXFront {
         for action in acceptor.expire(now: now) { carryOut(action) }
         for (handle, outcome) in claimant.expire(now: now, using: &generator) {
             guard let connection = connections[handle], case .failed(let domains, _, _, _) = outcome,
-                let pair = connection.link?.pairs.first(where: { $0.domains == domains })
+                let pair = connection.line?.pairs.first(where: { $0.domains == domains })
             else { continue }
             settleClaim(pair, outcome, text: "no answer to the claim in time", on: connection)
         }
@@ -265,7 +268,7 @@ extension IMXFront {
     private func metadata(_ pair: PairQueue, _ connection: FrontConnection) -> Logger.Metadata {
         [
             "from": "\(pair.source)", "to": "\(pair.target)",
-            "peer": "\(connection.link?.endpoint.description ?? connection.address)",
+            "peer": "\(connection.peerName)",
         ]
     }
 }

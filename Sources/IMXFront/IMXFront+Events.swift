@@ -23,9 +23,9 @@ extension IMXFront {
         case .notify(let tag, _, _): later(.notify, tag, on: connection)
         case .get(let tag, _): later(.get, tag, on: connection)
         case .pushAttributes: host.count(.unknownRequest)
-        case .redirect: host.count(.unknownRequest)  // honoured once connections can be drained towards another host
+        case .redirect(let record): take(record, on: connection)
         case .refused(let type, _, let error): refused(type, error, on: connection)
-        case .closing: connection.isLeaving = true
+        case .closing(let close): closing(close, on: connection)
         case .closed(let end): over(end, on: connection)
         }
     }
@@ -62,7 +62,7 @@ extension IMXFront {
             notice(
                 "connection closed for an error",
                 metadata: [
-                    "peer": "\(connection.link?.endpoint.description ?? connection.address)", "code": "\(error.code)",
+                    "peer": "\(connection.peerName)", "code": "\(error.code)",
                     "reason": "\(error.text)",
                 ]
             )
@@ -87,7 +87,7 @@ extension IMXFront {
             deadline: deadline(record.deadline),
             freshTrace: host.makeTraceID()
         )
-        host.note(envelope.trace, "received from \(connection.link?.endpoint.description ?? connection.address)")
+        host.note(envelope.trace, "received from \(connection.peerName)")
         submissions.append(
             Submission(token: Self.token(connection.handle, tag: tag, isReport: false), envelope: envelope)
         )
@@ -170,11 +170,12 @@ extension IMXFront {
         switch connection.take(cookie, answeredAt: now) {
         case .delivery(let delivery, let pair, let isRepeat):
             connection.hasServed = true
-            if answer.code == .notAuthenticated {
-                denied(delivery, of: pair, isRepeat: isRepeat, answer.outcome)
-            } else {
-                host.settle(delivery.ticket, answer.outcome)
+            switch answer.code {
+            case .notAuthenticated: denied(delivery, of: pair, isRepeat: isRepeat, answer.outcome, on: connection)
+            case .notServedHere: misdirected(delivery, of: pair, isRepeat: isRepeat, answer.outcome, on: connection)
+            default: host.settle(delivery.ticket, answer.outcome)
             }
+            landed(pair, on: connection)
         case .claim(let pair): claimAnswered(pair, answer, on: connection)
         case .verification(let id): verificationAnswered(id, answer.code)
         case nil: host.count(.strayAnswer)
@@ -184,8 +185,9 @@ extension IMXFront {
     private func unreadable(_ cookie: UInt64, _ error: IMXError, on connection: FrontConnection) {
         host.count(.malformed)
         switch connection.take(cookie, answeredAt: now) {
-        case .delivery(let delivery, _, _):
+        case .delivery(let delivery, let pair, _):
             host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
+            landed(pair, on: connection)
         case .claim(let pair):
             claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)
         case .verification(let id): verificationFailed(id)

@@ -30,9 +30,10 @@ package final class IMXFront: Adapter, TransportDelegate {
     let policy: PeerPolicy
     var connections: [ConnectionHandle: FrontConnection] = [:]
     var connectionsByAddress: [String: Int] = [:]
-    var links: [Set<PeerEndpoint>: PeerLink] = [:]
-    var routes: [PairKey: Route] = [:]
-    var recentRoute: (key: PairKey, route: Route)?
+    var links: [PeerLink.Key: PeerLink] = [:]
+    var foreignDomains: [Domain: PeerDomain] = [:]
+    var pairs: [PairKey: PairQueue] = [:]
+    var recentPair: PairQueue?
     /// Where each delivery that waits in a pair's queue waits.
     var waiting: [Ticket: PairQueue] = [:]
     var acceptor: DialbackAcceptor
@@ -51,24 +52,13 @@ package final class IMXFront: Adapter, TransportDelegate {
     var now: Instant
     var isStopping = false
     var stopCompletion: (() -> Void)?
+    /// How far taking this node out of service has come; nil where it is in service.
+    var draining: Draining?
     private var tagSpace: UInt32 = 0
 
     struct PairKey: Hashable {
         let source: Domain
         let target: Domain
-    }
-
-    /// How envelopes of a pair leave.
-    final class Route {
-        let pair: PairQueue
-        /// Nil while the domain is being looked up.
-        var link: PeerLink?
-        /// Whether a look-up is out.
-        var isLookedUp = false
-
-        init(pair: PairQueue) {
-            self.pair = pair
-        }
     }
 
     /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated.
