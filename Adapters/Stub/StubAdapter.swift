@@ -24,6 +24,8 @@ public final class StubAdapter: Adapter {
     public var onSettlement: ((Settlement) -> Void)?
     private let host: any AdapterHost
     private var users: [Address: StubUser]
+    /// Users who live at every domain of the adapter, those too that are added later.
+    private let residents: [ByteBuffer: StubUser]
     /// Deliveries that a user sits on; without a timer where the user will never let go.
     private var held: [Ticket: ScheduledWork?] = [:]
     /// What users wrote while the core was full.
@@ -35,11 +37,14 @@ public final class StubAdapter: Adapter {
     public init(host: any AdapterHost, users: [Address: StubUser]) {
         self.host = host
         self.users = users
+        residents = [:]
     }
 
-    /// Makes the service that `settings` describe, at the domains that the adapter speaks for now.
-    public convenience init(host: any AdapterHost, settings: StubSettings) {
-        self.init(host: host, users: settings.users(at: host.domains))
+    /// Makes the service that `settings` describe, at all domains that the adapter speaks for.
+    public init(host: any AdapterHost, settings: StubSettings) {
+        self.host = host
+        users = [:]
+        residents = settings.residents
     }
 
     /// Adds a user, or changes how one behaves; nil takes the user away.
@@ -66,7 +71,7 @@ public final class StubAdapter: Adapter {
         case .unknown(let type):
             return host.settle(ticket, Outcome(.notUnderstood, "operation \(type)"))
         }
-        guard let user = users[envelope.destination] else {
+        guard let user = users[envelope.destination] ?? residents[envelope.destination.localPart] else {
             return host.settle(ticket, Outcome(.noSuchUser, "nobody is called that here"))
         }
         guard let outcome = user.outcome else {

@@ -61,16 +61,9 @@ public struct StubSettings: Sendable {
         }
     }
 
-    /// The users at these domains.
-    func users(at domains: [Domain]) -> [Address: StubUser] {
-        var addresses: [Address: StubUser] = [:]
-        for domain in domains {
-            for (name, user) in users {
-                guard let address = Address(localPart: ByteBuffer(string: name), domain: domain) else { continue }
-                addresses[address] = user
-            }
-        }
-        return addresses
+    /// The users by the octets of their local parts.
+    var residents: [ByteBuffer: StubUser] {
+        Dictionary(uniqueKeysWithValues: users.map { (ByteBuffer(string: $0.key), $0.value) })
     }
 
     /// The adapter's keys in the configuration file.

@@ -118,6 +118,15 @@ public final class AggregatorCore {
         turn { for port in ports { port.adapter?.start() } }
     }
 
+    /// Whether an adapter instance called `name` has been joined.
+    public func hasAdapter(named name: String) -> Bool { ports.contains { $0.name == name } }
+
+    /// Joins an adapter instance to a core that runs, and starts it.
+    public func addAny(named name: String, _ make: (AdapterPort) throws -> any Adapter) rethrows {
+        try attachAny(named: name, make)
+        turn { ports.last?.adapter?.start() }
+    }
+
     /// Sets or removes the row of a domain, effective with the next envelope.
     public func serve(_ domain: Domain, _ row: DomainDirectory.Row?) {
         var changed = directory

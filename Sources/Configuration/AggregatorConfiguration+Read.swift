@@ -29,14 +29,13 @@ extension AggregatorConfiguration {
     package static func controlPlace(path: String) throws -> (name: String, socket: String) {
         let (file, source) = try open(path)
         let wanted = AggregatorKeys.all.filter { ["name", "state-directory", "control-socket"].contains($0.name) }
-        let others = Set(AggregatorKeys.all.map(\.name)).subtracting(wanted.map(\.name))
         let (settings, problems) = Settings.check(
             file.text,
             file: path,
             keys: wanted,
             schemas: [],
             secrets: source,
-            ignoring: others
+            ignoring: { name in !wanted.contains { $0.name == name } }
         )
         guard problems.isEmpty, let settings else { throw ConfigurationError(problems) }
         return (try settings.text("name"), try socket(settings))

@@ -25,14 +25,14 @@ extension Settings {
         keys: [SettingsKey],
         schemas: [SettingsSchema],
         secrets: SecretSource,
-        ignoring: Set<String> = []
+        ignoring isIgnored: (String) -> Bool = { _ in false }
     ) -> (settings: Settings?, problems: [ConfigurationProblem]) {
         let source = YAMLSource(text, file: file)
         guard let root = source.root ?? (source.problems.isEmpty ? Node([] as [(Node, Node)]) : nil) else {
             return (nil, source.problems)
         }
         var reader = SettingsReader(file: file, keys: keys, schemas: schemas, secrets: secrets)
-        let settings = reader.section(root, keys: keys, path: "", ignoring: ignoring)
+        let settings = reader.section(root, keys: keys, path: "", ignoring: isIgnored)
         return (settings, source.problems + reader.problems)
     }
 

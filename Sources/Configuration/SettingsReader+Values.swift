@@ -152,7 +152,9 @@ extension SettingsReader {
             )
             return nil
         }
-        guard var settings = section(node, keys: schema.keys, path: path, ignoring: ["kind"]) else { return nil }
+        guard var settings = section(node, keys: schema.keys, path: path, ignoring: { $0 == "kind" }) else {
+            return nil
+        }
         settings.entries["kind"] = SettingsValue(position: position(kindNode), content: .text(schema.word))
         return settings
     }

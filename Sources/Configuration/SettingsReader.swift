@@ -34,7 +34,7 @@ struct SettingsReader {
         _ node: Node,
         keys: [SettingsKey],
         path: String,
-        ignoring: Set<String> = []
+        ignoring isIgnored: (String) -> Bool = { _ in false }
     ) -> Settings? {
         guard case .mapping(let mapping) = resolved(node) else {
             let wanted = path.isEmpty ? "the file" : "\"\(path)\""
@@ -46,14 +46,14 @@ struct SettingsReader {
             return nil
         }
         var settings = Settings(position: position(node), path: path, entries: [:])
-        var seen: Set<String> = ignoring
+        var seen: Set<String> = []
         for (keyNode, value) in mapping {
             guard let name = keyNode.scalar?.string else {
                 report(keyNode, "a key must be a word", remedy: "for example: " + (keys.first.map { line($0) } ?? ""))
                 continue
             }
             guard let key = keys.first(where: { $0.name == name }) else {
-                if !ignoring.contains(name), !name.hasPrefix(YAMLSource.repeatedPrefix) {
+                if !isIgnored(name), !name.hasPrefix(YAMLSource.repeatedPrefix) {
                     // A key that was meant but misspelt is not reported as lacking as well.
                     if let meant = reportUnknown(keyNode, name, keys: keys, path: path) { seen.insert(meant) }
                 }

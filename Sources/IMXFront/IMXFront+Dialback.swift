@@ -123,6 +123,7 @@ extension IMXFront {
                 claimed.machine.send(proof: proof, now: now)
                 markDirty(claimed)
             }
+            connection.machine.vouch()
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)
         case .refuse(let answer):
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)

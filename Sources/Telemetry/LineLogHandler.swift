@@ -16,12 +16,17 @@ public struct LineLogHandler: LogHandler {
         case json
     }
 
-    /// The least severity that is written.
-    public var logLevel: Logger.Level
+    /// The least severity that is written: this logger's own where one was set, else what the switch says.
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? levelSwitch.level }
+        set { ownLevel = newValue }
+    }
     /// What every line of this logger carries.
     public var metadata: Logger.Metadata = [:]
     /// What gives further metadata, such as a tracer.
     public var metadataProvider: Logger.MetadataProvider?
+    private var ownLevel: Logger.Level?
+    private let levelSwitch: LevelSwitch
     private let form: Form
     private let sink: LogSink
     private let clock: @Sendable () -> WallTime
@@ -30,12 +35,12 @@ public struct LineLogHandler: LogHandler {
     public init(
         sink: LogSink,
         form: Form = .text,
-        level: Logger.Level = .info,
+        level: LevelSwitch = LevelSwitch(.info),
         clock: @escaping @Sendable () -> WallTime = { WallTime.now }
     ) {
         self.sink = sink
         self.form = form
-        self.logLevel = level
+        levelSwitch = level
         self.clock = clock
     }
 

@@ -25,6 +25,18 @@ enum CompiledAdapters {
         },
     ]
 
+    /// Makes the instance that `section` describes.
+    static func make(
+        _ section: AggregatorConfiguration.AdapterSection,
+        _ host: any AdapterHost,
+        _ eventLoop: any EventLoop
+    ) throws -> any Adapter {
+        guard let kind = kinds.first(where: { $0.schema.word == section.kind }) else {
+            throw CommandFailure("there is no adapter \"\(section.kind)\"")
+        }
+        return try kind.make(section.settings, host, eventLoop)
+    }
+
     /// The keys that each adds to the configuration.
     static let schemas: [SettingsSchema] = kinds.map(\.schema)
 }

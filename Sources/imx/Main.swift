@@ -23,7 +23,8 @@ struct IMX: ParsableCommand {
             """,
         version: Version.line,
         subcommands: [
-            ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ConfigCommand.self,
+            ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ReloadCommand.self,
+            TrustCommand.self, ConfigCommand.self,
             VersionCommand.self,
         ]
     )

@@ -34,6 +34,8 @@ private final class EchoHandler: ControlHandler {
                 .outcomes([
                     OutcomeReport(time: "t", trace: trace ?? "-", from: "a", to: "b", code: UInt16(last), text: nil)
                 ])
+            case .reload: .reloaded(ReloadReport(changes: ["peers"]))
+            case .trust, .forgetTrust: .refused("nothing is remembered")
             }
         guard let delay else { return answer(response) }
         let bound = NIOLoopBound(answer, eventLoop: loop)

@@ -6,8 +6,8 @@ import Testing
 
 /// Runs a real aggregator with users in memory.
 @Suite struct ServeTests {
-    private let program: Program
-    private let path: String
+    let program: Program
+    let path: String
 
     init() throws {
         program = try Program()
@@ -35,7 +35,7 @@ import Testing
     }
 
     /// Starts the aggregator and waits until it answers.
-    private func serve() throws -> Process {
+    func serve() throws -> Process {
         let process = try program.start(["serve", "--config", path])
         for _ in 0..<300 {
             if try program.run(["status", "--config", path]).code == 0 { return process }
@@ -45,13 +45,13 @@ import Testing
         return process
     }
 
-    private func end(_ process: Process, _ signal: Int32) -> Int32 {
+    func end(_ process: Process, _ signal: Int32) -> Int32 {
         kill(process.processIdentifier, signal)
         process.waitUntilExit()
         return process.terminationStatus
     }
 
-    private func status() throws -> StatusReport {
+    func status() throws -> StatusReport {
         let ended = try program.run(["status", "--json", "--config", path])
         return try JSONDecoder().decode(StatusReport.self, from: Data(ended.out.utf8))
     }

@@ -192,7 +192,7 @@ private func hello(
         #expect(failure(lone.after(hello())) == .malformed)
     }
 
-    @Test("I.1.1: before authentication records are at most 16 KiB, 64 in number, 128 KiB in all")
+    @Test("I.1.1: before authentication records are at most 64 in number and 16 KiB, each and in all")
     func unauthenticated() {
         var large = Lone()
         #expect(failure(large.after(octets("00004001 0020 01 00 00000001"))) == .tooLarge)
@@ -202,12 +202,10 @@ private func hello(
         }
         #expect(failure(many.after(octets("00000000 1A1A 00 00 00000000"))) == .rateLimited)
         var heavy = Lone()
-        var events: [Inbound] = []
-        for _ in 0..<9 {
-            events += heavy.after(octets("00003FF0 1A1A 00 00 00000000"))
-            events += heavy.after(ByteBuffer(repeating: 0, count: 0x3FF0))
-        }
-        #expect(failure(events) == .rateLimited)
+        #expect(heavy.after(octets("00002000 1A1A 00 00 00000000")).isEmpty)
+        #expect(heavy.after(ByteBuffer(repeating: 0, count: 0x2000)).isEmpty)
+        #expect(failure(heavy.after(octets("00002000 1A1A 00 00 00000000"))) == .rateLimited)
+        #expect(heavy.machine.partial.readableBytes == 0, "refused at its header")
         var trusted = Lone()
         trusted.machine.markAuthenticated()
         for _ in 0..<1000 { #expect(trusted.after(octets("00000000 1A1A 00 00 00000000")).isEmpty) }
@@ -223,14 +221,6 @@ private func hello(
             events += lone.after(seconds: 1)
         }
         #expect(failure(events) == .timedOut)
-    }
-
-    @Test("I.1.1: an unauthenticated connection may be idle for 60 s")
-    func idle() {
-        var lone = Lone()
-        #expect(lone.after(seconds: 59).isEmpty)
-        _ = lone.after(seconds: 1)
-        #expect(lone.machine.hasSentLast)
     }
 
     @Test("IMX 2.8, IMX 4.4.2: GREASE in HELLO and after it disturbs nobody")

@@ -7,13 +7,14 @@ extension ConnectionMachine {
     /// Looks at one whole record; nil where the holder need not know of it.
     mutating func handle(_ header: RecordHeader, _ record: ByteBuffer, now: Instant) throws(IMXError) -> Inbound? {
         counters.recordsIn &+= 1
-        if !isAuthenticated { try countUnauthenticated() }
+        if !isAuthenticated { try gaugeRecord(record.readableBytes) }
         var payload = record
         payload.moveReaderIndex(forwardBy: RecordHeader.size)
         if phase == .hello { return try handleFirst(header, payload, record: record, now: now) }
         if header.flags.contains(.response) {
             guard !header.flags.contains(.request) else {  // IMX-1 §3.1: neither request nor answer.
                 counters.strayRecords &+= 1
+                counters.idleRecords &+= 1
                 return nil
             }
             return handleAnswer(header, payload, now: now)
@@ -24,11 +25,12 @@ extension ConnectionMachine {
         return try handleNotice(header, payload, now: now)
     }
 
-    private mutating func countUnauthenticated() throws(IMXError) {
-        unauthenticatedRecords &+= 1
-        guard unauthenticatedRecords <= settings.unauthenticatedRecords else {
-            throw .fatal(.rateLimited, "too many records before authentication")
-        }
+    /// IMX-1 §4.4
+    @inline(never)
+    private mutating func gaugeRecord(_ octets: Int) throws(IMXError) {
+        let fits = gauge.take(record: octets)
+        updateRecordLimit()
+        guard fits else { throw .fatal(.rateLimited, "too many records before authentication") }
     }
 
     /// A request: decoded and handed out, or answered here.
@@ -43,6 +45,7 @@ extension ConnectionMachine {
             }
             let event = try decodeRequest(header, payload)
             inboundOpen &+= 1
+            if !isAuthenticated { gauge.pause(now: now) }
             return event
         } catch {
             return refuse(header, error)
@@ -87,6 +90,7 @@ extension ConnectionMachine {
         } else {
             counters.refusedRecords &+= 1
         }
+        counters.idleRecords &+= 1
         if phase == .open {
             AnswerRecord(error).write(to: &outbound, answering: header.type, tag: header.tag)
         }
@@ -121,18 +125,21 @@ extension ConnectionMachine {
                 throw IMXError(.malformed, "request without the REQ flag")
             default:
                 counters.unknownRecords &+= 1  // IMX 4.4.2
+                counters.idleRecords &+= 1
                 return nil
             }
             lastActivity = now
             return event
         } catch {
             counters.refusedRecords &+= 1
+            counters.idleRecords &+= 1
             return .refused(header.type, tag: 0, error)
         }
     }
 
     private mutating func answerPing(_ header: RecordHeader, _ payload: ByteBuffer) -> Inbound? {
         lastTaken = header.tag
+        counters.idleRecords &+= 1
         do throws(IMXError) {
             let ping = try PingRecord(payload: payload)
             prepareOutbound()
@@ -150,7 +157,12 @@ extension ConnectionMachine {
     private mutating func handleAnswer(_ header: RecordHeader, _ payload: ByteBuffer, now: Instant) -> Inbound? {
         guard let entry = window.remove(header.tag, type: header.type) else {
             counters.strayRecords &+= 1
+            counters.idleRecords &+= 1
             return nil
+        }
+        if !isAuthenticated {  // what was asked for is no burden
+            gauge.refund(atMost: 512)
+            updateRecordLimit()
         }
         defer { finishIfDrained(now: now) }
         if entry.type == .ping { return nil }

@@ -14,11 +14,8 @@ extension ConnectionMachine {
         lastHeard = now
         pingSent = false
         counters.octetsIn &+= bytes.readableBytes
-        if !isAuthenticated {
-            unauthenticatedOctets &+= bytes.readableBytes
-            guard unauthenticatedOctets <= settings.unauthenticatedOctets else {
-                return fail(.fatal(.rateLimited, "too many octets before authentication"))
-            }
+        if phase == .deciding, current.readableBytes + bytes.readableBytes > settings.unauthenticatedOctets {
+            return fail(.fatal(.rateLimited, "too many octets before authentication"))
         }
         if current.readableBytes == 0 {
             current = bytes
@@ -67,6 +64,8 @@ extension ConnectionMachine {
         }
         guard partial.readableBytes == Preface.size else { return false }
         partial = ByteBuffer()
+        gauge.take(octets: Preface.size)
+        updateRecordLimit()
         phase = .hello
         if role == .dialler { sendHello() }
         return true
@@ -146,20 +145,23 @@ extension ConnectionMachine {
     /// Whether a record of the declared length is taken; where not, it is to be passed over.
     @inline(__always)
     private mutating func admit(_ header: RecordHeader) throws(IMXError) -> Bool {
-        let limit = isAuthenticated ? settings.maxRecord : min(settings.unauthenticatedRecord, settings.maxRecord)
-        if header.length <= limit { return true }
-        try refuseOversize(header, limit: limit)
+        if header.length <= recordLimit { return true }
+        try refuseOversize(header)
         return false
     }
 
     @inline(never)
-    private mutating func refuseOversize(_ header: RecordHeader, limit: UInt32) throws(IMXError) {
+    private mutating func refuseOversize(_ header: RecordHeader) throws(IMXError) {
+        if !isAuthenticated, header.length <= min(settings.unauthenticatedRecord, settings.maxRecord) {
+            throw .fatal(.rateLimited, "too many octets before authentication")  // IMX-1 §4.4
+        }
         // IMX-1 §3.2: a request somewhat too large costs itself; anything else costs the connection.
         guard isAuthenticated, phase == .open, header.flags.contains(.request), !header.flags.contains(.response),
-            UInt64(header.length) <= 4 * UInt64(limit)
+            UInt64(header.length) <= 4 * UInt64(settings.maxRecord)
         else { throw .fatal(.tooLarge, "record too large") }
         skipping = header.length
         counters.refusedRecords &+= 1
+        counters.idleRecords &+= 1
         lastTaken = header.tag
         AnswerRecord(IMXError(.tooLarge, "record too large"))
             .write(to: &outbound, answering: header.type, tag: header.tag)

@@ -159,6 +159,7 @@ extension ConnectionMachine {
 
     private mutating func settle(_ now: Instant) {
         inboundOpen = max(0, inboundOpen - 1)
+        if !isAuthenticated, inboundOpen == 0 { gauge.resume(now: now) }
         lastActivity = now
     }
 }

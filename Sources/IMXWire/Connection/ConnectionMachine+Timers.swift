@@ -15,10 +15,10 @@ extension ConnectionMachine {
         var wake = min(drainDeadline, closeDeadline, idleDeadline)
         if isAuthenticated {
             wake = min(wake, lastHeard + (pingSent ? settings.pingAfter + settings.pingTimeout : settings.pingAfter))
-        } else if partial.readableBytes > 0 {
-            wake = min(wake, partialSince + settings.handshake)
+        } else {
+            wake = min(wake, openingDeadline)
         }
-        return wake
+        return min(wake, recordDeadline)
     }
 
     /// Does what the time asks for.
@@ -38,6 +38,7 @@ extension ConnectionMachine {
             return sendLast(localStop ? closeCode : .delivered, nil, now: now)
         }
         if now >= idleDeadline { return sendLast(.delivered, "idle", now: now) }
+        if now >= recordDeadline { return fail(.fatal(.timedOut, "record took too long")) }
         if isAuthenticated {
             if now >= lastHeard + settings.pingAfter + settings.pingTimeout, pingSent {
                 fail(.fatal(.timedOut, "peer is silent"))
@@ -45,9 +46,23 @@ extension ConnectionMachine {
                 pingSent = true
                 ping(now: now)
             }
-        } else if partial.readableBytes > 0, now >= partialSince + settings.handshake {
-            fail(.fatal(.timedOut, "record took too long"))
+        } else if now >= openingDeadline {
+            fail(.fatal(.timedOut, "not authenticated in time"))
         }
+    }
+
+    /// When a peer that connected to here must be authenticated. One that verifies claims of ours need not be; it may
+    /// be idle for a time (IMX-1 §6.6).
+    private var openingDeadline: Instant {
+        role == .acceptor && !isVouchedFor ? gauge.deadline : .distantFuture
+    }
+
+    /// When the record that has begun to come must be whole.
+    private var recordDeadline: Instant {
+        guard partial.readableBytes > 0 else { return .distantFuture }
+        guard isAuthenticated else { return partialSince + settings.handshake }
+        let octets = Int(partial.recordHeader?.length ?? 0)
+        return partialSince + settings.record + .milliseconds(octets / 16)
     }
 
     /// When the connection has been without work for too long.

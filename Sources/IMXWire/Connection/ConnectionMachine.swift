@@ -36,6 +36,8 @@ package struct ConnectionMachine: Sendable {
     package internal(set) var peerHello: HelloRecord?
     /// Whether any pair of domains has been authenticated on the connection.
     package internal(set) var isAuthenticated = false
+    /// Whether the peer has verified a claim of this end here, as only somebody can whom this end has called.
+    package internal(set) var isVouchedFor = false
     package internal(set) var counters = ConnectionCounters()
 
     var phase = Phase.preface
@@ -51,8 +53,10 @@ package struct ConnectionMachine: Sendable {
     var partialSince = Instant.start
     /// The octets of an oversize record that are still to be passed over.
     var skipping: UInt32 = 0
-    var unauthenticatedRecords = 0
-    var unauthenticatedOctets = 0
+    /// What the peer may use before it is authenticated.
+    var gauge: OpeningGauge
+    /// The largest payload that is taken now.
+    var recordLimit: UInt32
 
     var outbound = ByteBuffer()
     var lastBatch = 256
@@ -102,6 +106,8 @@ package struct ConnectionMachine: Sendable {
         self.settings = settings
         self.localHello = hello
         self.window = RequestWindow(space: min(tagSpace, 0xFFE))
+        self.gauge = OpeningGauge(settings, now: now)
+        self.recordLimit = min(settings.unauthenticatedRecord, settings.maxRecord, gauge.room)
         self.started = now
         self.lastHeard = now
         self.lastActivity = now
@@ -137,6 +143,20 @@ package struct ConnectionMachine: Sendable {
     /// Lifts the limits of the time before authentication. The holder says so once a pair of domains is trusted.
     package mutating func markAuthenticated() {
         isAuthenticated = true
+        recordLimit = settings.maxRecord
+    }
+
+    /// The peer's last record was a VERIFY that was right: it comes from somebody whom this end has called and may stay
+    /// for more of them, though it is not authenticated. The record costs it nothing.
+    package mutating func vouch() {
+        isVouchedFor = true
+        guard !isAuthenticated else { return }
+        gauge.refund()
+        updateRecordLimit()
+    }
+
+    mutating func updateRecordLimit() {
+        recordLimit = min(settings.unauthenticatedRecord, settings.maxRecord, gauge.room)
     }
 
     /// Takes what must be written; nil where there is nothing.

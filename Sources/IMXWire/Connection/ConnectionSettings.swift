@@ -17,10 +17,15 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var maxInflight: UInt32 = HelloRecord.defaultMaxInflight
     /// The seconds without traffic after which this end closes; published in HELLO.
     package var idleSeconds: UInt32 = 300
-    /// How long the peer may take for its preface and HELLO, and for any one record before it is authenticated.
+    /// How long the peer may take for its preface and HELLO, for any one record before it is authenticated, and, where
+    /// it connected to here, until it is authenticated. Time in which it waits for an answer does not count for the last.
     package var handshake = Interval.seconds(10)
-    /// How long an unauthenticated connection may be idle.
+    /// How long an unauthenticated connection to here may last in all.
+    package var unauthenticatedTime = Interval.seconds(60)
+    /// How long an unauthenticated connection may be idle that this end made, or that verifies a claim of this end.
     package var unauthenticatedIdle = Interval.seconds(60)
+    /// How long a record of an authenticated peer may take, and a second more for each 16 KiB of it.
+    package var record = Interval.seconds(30)
     /// The silence after which the peer is asked whether it is still there.
     package var pingAfter = Interval.seconds(30)
     /// How long the answer to a ping may take.
@@ -33,8 +38,8 @@ package struct ConnectionSettings: Sendable, Hashable {
     package var unauthenticatedRecord: UInt32 = 16_384
     /// The most records before the connection is authenticated.
     package var unauthenticatedRecords = 64
-    /// The most octets before the connection is authenticated.
-    package var unauthenticatedOctets = 131_072
+    /// The most octets that are taken before the connection is authenticated.
+    package var unauthenticatedOctets = 16_384
     /// Whether records and fields without a meaning are sent now and then, so that peers stay used to them.
     package var grease = true
 
@@ -56,6 +61,8 @@ package struct ConnectionCounters: Sendable, Hashable {
     package var strayRecords = 0
     /// Answers that came after the request was given up.
     package var lateAnswers = 0
+    /// All records that move nothing forward: the above, and PING.
+    package var idleRecords = 0
 
     package init() {}
 }

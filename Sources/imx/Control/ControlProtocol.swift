@@ -8,6 +8,12 @@ enum ControlRequest: Codable, Sendable, Hashable {
     case status
     /// The last outcomes other than "delivered", of all envelopes or of one.
     case outcomes(last: Int, trace: String?)
+    /// Reads the configuration again.
+    case reload
+    /// What foreign domains have shown of themselves.
+    case trust
+    /// Forgets what one of them has shown.
+    case forgetTrust(domain: String)
 }
 
 /// What the aggregator answers: one line of JSON for each request, in the order of the requests.
@@ -18,6 +24,10 @@ enum ControlResponse: Codable, Sendable, Hashable {
     case status(StatusReport)
     /// Outcomes, the last first.
     case outcomes([OutcomeReport])
+    /// What reading the configuration again has changed.
+    case reloaded(ReloadReport)
+    /// What foreign domains have shown, by domain.
+    case trust([TrustReport])
     /// The request could not be carried out; nothing was sent.
     case refused(String)
 }
@@ -64,4 +74,26 @@ struct OutcomeReport: Codable, Sendable, Hashable {
     var code: UInt16
     /// The text, if any.
     var text: String?
+}
+
+/// What reading the configuration again came to.
+struct ReloadReport: Codable, Sendable, Hashable {
+    /// What is wrong; where anything is, nothing has changed.
+    var problems: [String] = []
+    /// What is different now.
+    var changes: [String] = []
+    /// The keys whose change waits for the next start.
+    var waiting: [String] = []
+}
+
+/// What one foreign domain has shown of itself.
+struct TrustReport: Codable, Sendable, Hashable {
+    /// The domain.
+    var domain: String
+    /// `tls` or `certificate`; less is not taken from it any more.
+    var level: String
+    /// Since when, as RFC 3339 has it.
+    var since: String
+    /// When it was last seen so, to the day.
+    var seen: String
 }

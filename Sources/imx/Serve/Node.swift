@@ -13,7 +13,10 @@ import Telemetry
 
 /// One aggregator as its configuration describes it: the core, the front, and the adapters, on one event loop.
 final class Node {
-    let configuration: AggregatorConfiguration
+    /// What the running parts were made from.
+    let startedWith: AggregatorConfiguration
+    /// What is in force now.
+    private(set) var configuration: AggregatorConfiguration
     let core: AggregatorCore
     let front: IMXFront
     let state: StateDirectory
@@ -21,15 +24,28 @@ final class Node {
     let logger: Logger
     private let scheduler: EventLoopScheduler
     private let transport: SocketTransport
+    private let eventLoop: any EventLoop
+    private let levelSwitch: LevelSwitch
+    private let peerTable: StaticPeerTable
+    let trust: TrustMemory
+    private let trustPolicy: TrustPolicy
     private let ledgerPage: LedgerPage
 
     init(
         _ configuration: AggregatorConfiguration,
         state: StateDirectory,
         logger: Logger,
+        levelSwitch: LevelSwitch,
         eventLoop: any EventLoop
     ) throws {
+        startedWith = configuration
         self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.levelSwitch = levelSwitch
+        let trust = try TrustMemory(state.database)
+        self.trust = trust
+        let trustPolicy = TrustPolicy(configuration, memory: trust, logger: logger)
+        self.trustPolicy = trustPolicy
         self.state = state
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
@@ -62,25 +78,28 @@ final class Node {
             maximumConnections: configuration.limits.connections
         )
         self.transport = transport
+        let peerTable = StaticPeerTable(Node.peers(configuration))
+        self.peerTable = peerTable
         front = core.attach(named: "imx", authority: .network) { host in
             IMXFront(
                 host: host,
                 settings: Node.frontSettings(configuration, serverID),
                 transport: transport,
-                resolver: StaticPeerTable(Node.peers(configuration)),
-                isHosted: { [unowned core] in core.serves($0) }
+                resolver: peerTable,
+                isHosted: { [unowned core] in core.serves($0) },
+                policy: trustPolicy.forPeers
             )
         }
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
-            guard let kind = CompiledAdapters.kinds.first(where: { $0.schema.word == section.kind }) else { continue }
-            try core.attachAny(named: section.name) { try kind.make(section.settings, $0, eventLoop) }
+            try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
         }
         control = NodeControl(
             core: core,
             front: front,
             tool: operatorTool,
             state: state,
+            trust: trust,
             configuration: configuration,
             eventLoop: eventLoop
         )
@@ -147,6 +166,42 @@ final class Node {
 }
 
 extension Node {
+    /// Takes over what can change while the aggregator runs. Everything is checked before anything changes.
+    func apply(_ new: AggregatorConfiguration) -> ReloadReport {
+        var report = ReloadReport()
+        do {
+            // An adapter is made once; what makes it fail leaves those before it without domains, and harmless.
+            for section in new.adapters where !core.hasAdapter(named: section.name) {
+                try core.addAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
+                report.changes.append("adapters.\(section.name) was added")
+            }
+        } catch {
+            report.problems.append("\(error)")
+            return report
+        }
+        let old = configuration
+        configuration = new
+        let domains = core.replaceDirectory(with: Node.directory(new))
+        report.changes += domains.sorted().map { "domains.\($0) \(Node.change($0, core.serves($0), old))" }
+        if old.peers != new.peers {
+            peerTable.replace(Node.peers(new))
+            report.changes.append("peers")
+        }
+        trustPolicy.configuration = new
+        if old.blocked != new.blocked { report.changes.append("block") }
+        if old.logLevel != new.logLevel {
+            levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
+            report.changes.append("log.level is \(new.logLevel)")
+        }
+        report.waiting = startedWith.waitsForRestart(in: new)
+        return report
+    }
+
+    private static func change(_ domain: Domain, _ isServed: Bool, _ old: AggregatorConfiguration) -> String {
+        guard isServed else { return "is no longer hosted" }
+        return old.domains.contains { $0.domain == domain } ? "changed" : "is hosted now"
+    }
+
     private static func directory(_ configuration: AggregatorConfiguration) -> DomainDirectory {
         var directory = DomainDirectory()
         for hosted in configuration.domains {

@@ -5,8 +5,10 @@ import Configuration
 import EnvelopeModel
 import Glibc
 import IMXFront
+import Logging
 import NIOCore
 import Store
+import TransportSecurity
 
 /// Carries out what commands ask of the running aggregator.
 final class NodeControl: ControlHandler {
@@ -16,13 +18,17 @@ final class NodeControl: ControlHandler {
     private let state: StateDirectory
     private let configuration: AggregatorConfiguration
     private let eventLoop: any EventLoop
+    private let trust: TrustMemory
     private let startedAt: Instant
+    /// Reads the configuration again; set once the node is complete.
+    var reloader: Reloader?
 
     init(
         core: AggregatorCore,
         front: IMXFront,
         tool: OperatorTool,
         state: StateDirectory,
+        trust: TrustMemory,
         configuration: AggregatorConfiguration,
         eventLoop: any EventLoop
     ) {
@@ -31,6 +37,7 @@ final class NodeControl: ControlHandler {
         self.front = front
         self.tool = tool
         self.state = state
+        self.trust = trust
         self.configuration = configuration
         startedAt = tool.host.scheduler.now
     }
@@ -40,6 +47,9 @@ final class NodeControl: ControlHandler {
         case .send(let from, let to, let text, let language): send(from, to, text, language, answer)
         case .status: answer(.status(report))
         case .outcomes(let last, let trace): outcomes(last, trace, answer)
+        case .reload: reload(answer)
+        case .trust: answer(.trust(trust.all.map(TrustReport.init)))
+        case .forgetTrust(let name): forgetTrust(name, answer)
         }
     }
 
@@ -84,6 +94,19 @@ final class NodeControl: ControlHandler {
                 )
             )
         }
+    }
+
+    private func reload(_ answer: @escaping (ControlResponse) -> Void) {
+        guard let reloader else { return answer(.refused("the aggregator is still starting")) }
+        let bound = NIOLoopBound(answer, eventLoop: eventLoop)
+        reloader.reload { bound.value(.reloaded($0)) }
+    }
+
+    private func forgetTrust(_ name: String, _ answer: (ControlResponse) -> Void) {
+        guard let domain = Domain(name) else { return answer(.refused("\"\(name)\" is not a domain name")) }
+        guard trust.forget(domain) else { return answer(.refused("nothing is remembered about \(domain)")) }
+        tool.host.logger.notice("trust forgotten", metadata: ["domain": "\(domain)"])
+        answer(.trust(trust.all.map(TrustReport.init)))
     }
 
     /// Reads the database on its own thread, and answers on the event loop.
@@ -210,6 +233,17 @@ extension OutcomeReport {
             to: record.destination.name,
             code: record.code.rawValue,
             text: record.text
+        )
+    }
+}
+
+extension TrustReport {
+    fileprivate init(_ record: StateDatabase.TrustRecord) {
+        self.init(
+            domain: record.domain.name,
+            level: (TrustLevel(rawValue: record.level) ?? .dialback).word,
+            since: record.since.description,
+            seen: record.seen.description
         )
     }
 }

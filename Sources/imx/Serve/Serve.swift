@@ -11,29 +11,43 @@ import Telemetry
 
 /// Runs an aggregator from its start to its end in order.
 enum Serve {
-    /// Runs until SIGTERM, SIGINT or SIGHUP, and then stops within the configured time.
+    /// Runs until SIGTERM or SIGINT, and then stops within the configured time. SIGHUP has the configuration read again.
     static func run(_ configuration: AggregatorConfiguration) throws {
         let signals = blockSignals()
         let sink = LogSink()
         defer { sink.flush() }
-        let logger = makeLogger(configuration, sink)
+        let levelSwitch = LevelSwitch(Logger.Level(rawValue: configuration.logLevel) ?? .info)
+        let logger = makeLogger(configuration, sink, levelSwitch)
         let state = try StateDirectory(configuration)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         let node: NIOLoopBound<Node>
         do {
             node = try loop.submit {
-                NIOLoopBound(try Node(configuration, state: state, logger: logger, eventLoop: loop), eventLoop: loop)
+                let node = try Node(
+                    configuration,
+                    state: state,
+                    logger: logger,
+                    levelSwitch: levelSwitch,
+                    eventLoop: loop
+                )
+                return NIOLoopBound(node, eventLoop: loop)
             }.wait()
         } catch let error as any CustomStringConvertible {
             throw CommandFailure(error.description)
         }
         try listen(node, configuration, loop)
+        let reloader = Reloader(path: configuration.file, node: node, eventLoop: loop, logger: logger)
+        loop.execute { node.value.control.reloader = reloader }
         let control = try startControl(node, configuration, loop)
         loop.execute { node.value.start() }
         logger.notice("started", metadata: ["name": "\(configuration.name)", "version": "\(Version.number)"])
 
-        let signal = wait(for: signals)
+        var signal = wait(for: signals)
+        while signal == SIGHUP {
+            reloader.reload { _ in }
+            signal = wait(for: signals)
+        }
         logger.notice("stopping", metadata: ["signal": "\(signal)"])
         control.stop()
         stop(node, within: configuration.stopWithin, loop)
@@ -41,12 +55,16 @@ enum Serve {
         logger.notice("stopped")
     }
 
-    private static func makeLogger(_ configuration: AggregatorConfiguration, _ sink: LogSink) -> Logger {
+    private static func makeLogger(
+        _ configuration: AggregatorConfiguration,
+        _ sink: LogSink,
+        _ levelSwitch: LevelSwitch
+    ) -> Logger {
         Logger(label: configuration.name) { _ in
             LineLogHandler(
                 sink: sink,
                 form: configuration.logsJSON ? .json : .text,
-                level: Logger.Level(rawValue: configuration.logLevel) ?? .info
+                level: levelSwitch
             )
         }
     }

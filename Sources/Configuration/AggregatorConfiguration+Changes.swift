@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension AggregatorConfiguration {
+    /// The keys that differ in `other` and that a running aggregator cannot take over: they wait for its next start.
+    package func waitsForRestart(in other: AggregatorConfiguration) -> [String] {
+        var keys: [String] = []
+        func check(_ key: String, _ isSame: Bool) { if !isSame { keys.append(key) } }
+        check("name", name == other.name)
+        check("listen", listen == other.listen)
+        check("state-directory", stateDirectory == other.stateDirectory)
+        check("control-socket", controlSocket == other.controlSocket)
+        check("stop-within", stopWithin == other.stopWithin)
+        check("log.format", logsJSON == other.logsJSON)
+        check("limits", limits == other.limits)
+        check("timeouts", timeouts == other.timeouts)
+        check("dns", dns == other.dns)
+        check("tls", tls == other.tls)
+        for adapter in adapters {
+            let now = other.adapters.first { $0.name == adapter.name }
+            let isSame = now.map { $0.kind == adapter.kind && $0.settings.saysTheSame(as: adapter.settings) }
+            check("adapters.\(adapter.name)", isSame ?? false)
+        }
+        return keys
+    }
+}
