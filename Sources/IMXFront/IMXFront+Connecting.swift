@@ -121,9 +121,16 @@ extension IMXFront {
     }
 
     /// A connection ended before the peer had greeted.
-    func openingFailed(_ link: PeerLink, reason: String) {
+    func openingFailed(_ link: PeerLink, _ line: PeerLine, reason: String) {
         link.opening = nil
+        let hadUnreached = link.hasUnreached
         tryFailed(link, reason)
+        if line.closeCode == .notServedHere {
+            link.hasUnreached = hadUnreached
+            for pair in link.pairs where pair.connection == nil && pair.target == line.dialled {
+                pair.misdirection = (line.endpoint, Outcome(.notServedHere, "\(line.endpoint) does not serve it"))
+            }
+        }
         if !link.connections.isEmpty { return stopGrowing(link) }
         guard link.hasStranded, !isStopping else {
             link.attempts = []
@@ -154,12 +161,19 @@ extension IMXFront {
             }
             return regroup(link)
         }
+        if !link.hasUnreached { leaveWrongHosts(link) }
         link.failures += 1
         for pair in link.pairs where pair.connection == nil {
+            pair.misdirection = nil
             distrustLookUp(of: pair.peer)
             pair.peer.redirection = nil  // the look-up rules again
         }
         pause(link, for: settings.backOff.pause(after: link.failures, using: &generator))
+    }
+
+    /// All places of the round have said that they do not serve the domain. It may have moved: a fresh look-up tells.
+    private func leaveWrongHosts(_ link: PeerLink) {
+        for pair in link.pairs where pair.connection == nil && pair.misdirection != nil { lookAgain(pair) }
     }
 
     private func stopGrowing(_ link: PeerLink) {

@@ -25,11 +25,8 @@ extension IMXFront {
     ///   - seconds: How long peers shall go there before they look the domain up again.
     package func drain(to endpoint: PeerEndpoint?, seconds: UInt32 = 300, completion: @escaping () -> Void = {}) {
         burst {
-            guard draining == nil else {
-                draining?.completions.append(completion)
-                return
-            }
-            draining = Draining(completions: [completion])
+            draining?.timer?.cancel()
+            draining = Draining(completions: (draining?.completions ?? []) + [completion])
             transport.stopListening()
             for connection in sorted(connections.values) where connection.role == .acceptor {
                 if let endpoint { sendAway(connection, to: endpoint, seconds) }
@@ -61,7 +58,7 @@ extension IMXFront {
 
     /// Closes what we dialled as soon as nothing waits for it.
     private func stepDrain() {
-        guard draining != nil else { return }
+        guard draining != nil, !isStopping else { return }
         for connection in sorted(connections.values) {
             guard let link = connection.link, !link.hasWork, connection.machine.isOpen else { continue }
             connection.machine.close(now: now)

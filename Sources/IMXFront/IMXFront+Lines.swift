@@ -131,6 +131,7 @@ extension IMXFront {
     func closing(_ close: CloseRecord, on connection: FrontConnection) {
         connection.isLeaving = true
         guard let line = connection.line else { return }
+        line.closeCode = close.code
         if close.code != .delivered {
             let text = close.text.map { ": " + String(buffer: $0) } ?? ""
             line.closeReason = "the peer closed with \(close.code)\(text)"
@@ -198,7 +199,7 @@ extension IMXFront {
     func lineEnded(_ connection: FrontConnection, reason: String) {
         guard let line = connection.line, let link = connection.link else { return }
         let reason = line.closeReason ?? connection.endReason ?? reason
-        if link.opening === connection { return openingFailed(link, reason: reason) }
+        if link.opening === connection { return openingFailed(link, line, reason: reason) }
         host.logger.info("peer disconnected", metadata: ["peer": "\(line.endpoint)", "reason": "\(reason)"])
         replace(connection)
         retireIfUnused(link)

@@ -218,13 +218,16 @@ extension IMXFront {
         line.pairs.removeAll { $0 === pair }
         line.turn = 0
         pair.leaveConnection()
-        let link = pair.link
+        lookAgain(pair)
+    }
+
+    /// Takes the pair from its link and looks its domain up anew.
+    func lookAgain(_ pair: PairQueue) {
         leaveLink(pair)
         pair.needsLookUp = true
         pair.peer.redirection = nil
         distrustLookUp(of: pair.peer)
         place(pair)
-        if let link { retireIfUnused(link) }
     }
 
     /// The peer did not believe a claim: the domain is looked up anew before the next one (IMX-1 §6.5).

@@ -121,6 +121,8 @@ final class PeerLine {
     var verified = 0
     /// What the peer said when it closed, other than that it is idle.
     var closeReason: String?
+    /// The code with which it closed.
+    var closeCode: OutcomeCode?
 
     init(endpoint: PeerEndpoint, dialled: Domain, chain: [PeerEndpoint], now: Instant) {
         self.endpoint = endpoint

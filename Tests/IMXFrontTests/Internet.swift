@@ -250,7 +250,8 @@ extension Internet.Host {
 
     /// The connection that `peer` has dialled to here last.
     func inbound(from peer: Internet.Host) -> UInt64? {
-        let streams = front.connections.values.filter { $0.role == .acceptor }.compactMap { transport.streams[$0.handle] }
+        let accepted = front.connections.values.filter { $0.role == .acceptor }
+        let streams = accepted.compactMap { transport.streams[$0.handle] }
         return streams.filter { peer.transport.streams.values.contains($0) }.max()
     }
 

@@ -151,6 +151,7 @@ final class Node {
     func stop(within time: Interval, completion: @escaping () -> Void) {
         let start = scheduler.now
         let settled = start + Interval(nanoseconds: time.nanoseconds / 2)
+        front.drain(to: nil)  // P6: no more connections from here on, and peers look for another host
         core.drain(by: settled) { [core] in
             core.stopAdapters(by: start + time, completion: completion)
         }
