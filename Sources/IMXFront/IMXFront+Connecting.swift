@@ -221,11 +221,11 @@ extension IMXFront {
     /// Makes a connection to `domain` on which it has proved at least `level`, or takes one that stands. At most one
     /// address is dialled for it (IMX-1 §6.4); for verifications.
     ///
-    /// - Parameter needsNoDial: Called where a connection stands or is being made already.
+    /// - Parameter shares: Called where a connection stands or is being made already.
     func reach(
         _ domain: Domain,
         atLeast level: TrustLevel,
-        needsNoDial: @escaping () -> Void = {},
+        shares: @escaping () -> Void = {},
         _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
     ) {
         resolver.resolve(domain) { [weak self] resolution in
@@ -234,7 +234,7 @@ extension IMXFront {
                 guard case .service(let service) = resolution else {
                     return completion(.failure(.init(reason: "\(domain) was not found")))
                 }
-                self.reach(domain, at: service, atLeast: level, needsNoDial, completion)
+                self.reach(domain, at: service, atLeast: level, shares, completion)
             }
         }
     }
@@ -243,7 +243,7 @@ extension IMXFront {
         _ domain: Domain,
         at service: PeerService,
         atLeast level: TrustLevel,
-        _ needsNoDial: () -> Void,
+        _ shares: () -> Void,
         _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
     ) {
         let endpoints = Set(attempts(at: service, level: level).map(\.endpoint))
@@ -255,14 +255,14 @@ extension IMXFront {
                 $0.hasVerificationRoom && self.level(of: $0, for: domain, at: service) >= level
             }
             guard let fit else { continue }
-            needsNoDial()
+            shares()
             return completion(.success(fit))
         }
         let key = PeerLink.Key(endpoints: endpoints, serverName: level == .certificate ? domain : nil)
         guard let link = link(key, for: domain) else {
             return completion(.failure(.init(reason: "\(domain) publishes no place that proves enough")))
         }
-        if link.opening != nil { needsNoDial() }
+        if link.opening != nil { shares() }
         link.waiters.append(
             PeerLink.Waiter(domain: domain, service: service, level: level) { [weak self] result in
                 guard let self, case .success(let connection) = result else { return completion(result) }
