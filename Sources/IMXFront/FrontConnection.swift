@@ -47,6 +47,8 @@ final class FrontConnection {
     private(set) var trusted: [DomainPair: TrustedPair] = [:]
     /// The pair that the last record was for: records come in runs.
     private var recentPair: TrustedPair?
+    /// What the servers that are asked about claims made here have shown, until the claims end.
+    var legLevels: [DomainPair: TrustLevel] = [:]
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
     /// When the peer last answered a request, or was asked the first of those that are out.
@@ -138,5 +140,13 @@ final class FrontConnection {
     func trustedTargets(now: Instant) -> [Domain] {
         let targets = trusted.values.filter { $0.until > now }.map(\.target)
         return Set(targets).sorted { $0.name < $1.name }
+    }
+
+    /// Ends the trust of the pairs for which `isOver` holds, and returns them.
+    func endTrust(where isOver: (TrustedPair) -> Bool) -> [TrustedPair] {
+        let ended = trusted.filter { isOver($0.value) }
+        for pair in ended.keys { trusted[pair] = nil }
+        recentPair = nil
+        return Array(ended.values)
     }
 }

@@ -98,7 +98,7 @@ final class Internet {
         _ number: Int,
         _ domains: [String],
         repeatWindow: RepeatWindow? = nil,
-        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime(milliseconds: 0) }),
+        policy: PeerPolicy? = nil,
         configure: (inout FrontSettings) -> Void = { _ in }
     ) throws -> Host {
         let names = try domains.map { try #require(Domain($0)) }
@@ -125,7 +125,7 @@ final class Internet {
                 transport: transport,
                 resolver: Table(internet: self),
                 isHosted: { [unowned core] in core.serves($0) },
-                policy: policy
+                policy: policy ?? PeerPolicy(wallTime: { WallTime(milliseconds: 1_800_000_000_000) })
             )
         }
         core.start()

@@ -95,7 +95,11 @@ final class SimulatedNetwork {
         }
     }
 
+    /// Sees what is sent: the connection, the number of the sender, the octets.
+    var recorder: ((UInt64, Int, ByteBuffer) -> Void)?
+
     func send(_ octets: ByteBuffer, on id: UInt64, from sender: SimulatedTransport) {
+        recorder?(id, sender.number, octets)
         var octets = octets
         while octets.readableBytes > 0 {
             let length = min(octets.readableBytes, Int.random(in: 1...longestChunk, using: &generator))
