@@ -112,7 +112,7 @@ let package = Package(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "TransportSecurity", nio, logging,
+                "Discovery", "Telemetry", "TransportSecurity", nio, logging,
             ]
         ),
         .testTarget(

@@ -18,8 +18,14 @@ package struct FrontSettings: Sendable {
     package var connectTimeout = Interval.seconds(5)
     /// How long a peer may leave all requests that are out without an answer before the connection is given up.
     package var answerPatience = Interval.seconds(90)
-    /// The most connections that one address may hold open to here.
-    package var connectionsPerAddress = 64
+    /// Which connections to here are taken.
+    package var admission = AdmissionLimits()
+    /// The most pairs of domains that a peer may be trusted for on one connection.
+    package var pairsPerConnection = 16_384
+    /// How long a peer may leave what we write unread before the connection is given up.
+    package var readPatience = Interval.seconds(30)
+    /// The most octets that a peer may leave unread.
+    package var unreadOctets = 1 << 20
 
     /// Makes settings.
     package init(serverID: ServerID, software: String = "imx-aggregator") {

@@ -125,6 +125,8 @@ extension IMXFront {
             connection.machine.vouch()
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)
         case .refuse(let answer):
+            count(.verify(answer.code))
+            notice("verification refused", on: connection, metadata: ["outcome": "\(answer.code)"])
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)
         }
     }
@@ -132,7 +134,7 @@ extension IMXFront {
     // MARK: What others claim
 
     func take(_ record: ClaimRecord, tag: UInt32, on connection: FrontConnection) {
-        guard let id = connectionID(connection) else { return }
+        guard let id = connectionID(connection), !refuseForWantOfRoom(record, tag: tag, on: connection) else { return }
         let facts = DialbackAcceptor.Facts(
             targetIsHosted: Domain(canonical: record.target).map(isHosted) ?? false,
             sourceIsHosted: Domain(canonical: record.source).map(isHosted) ?? true
@@ -153,7 +155,10 @@ extension IMXFront {
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
         let action = acceptor.proof(record, on: connection.handle, now: now)
-        if case .ignore = action { host.count(.strayProof) }
+        if case .ignore = action {
+            host.count(.strayProof)
+            connection.burden.refusals &+= 1
+        }
         carryOut(action)
     }
 
@@ -183,11 +188,13 @@ extension IMXFront {
             if close { connection.machine.close(.notVerified, "too many failed claims", now: now) }
             markDirty(connection)
             host.count(.unauthenticated)
+            count(.claim(answer.code))
             notice(
-                "claim refused: \(answer.code)",
+                "claim refused",
+                on: connection,
                 metadata: [
                     "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",
-                    "address": "\(connection.address)",
+                    "outcome": "\(answer.code)",
                 ]
             )
         }
