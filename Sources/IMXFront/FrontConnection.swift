@@ -19,6 +19,8 @@ final class FrontConnection {
     let role: ConnectionRole
     /// The peer's numeric address, where it connected to us.
     let address: String
+    /// The same as far as bounds go; where we dialled, of the endpoint, if that is an address.
+    let source: SourceAddress
     /// The link that the connection serves, where we dialled.
     let link: PeerLink?
     /// What the connection carries for its link.
@@ -29,6 +31,8 @@ final class FrontConnection {
     /// The process at the other end, once it has greeted.
     var peer: ServerID?
     var isWritable = true
+    /// What keeps the connection within bounds.
+    var burden = ConnectionBurden()
     /// Whether octets wait to be flushed.
     var isDirty = false
     /// Whether octets of the present read burst have come on it.
@@ -51,6 +55,8 @@ final class FrontConnection {
     var legLevels: [DomainPair: TrustLevel] = [:]
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
+    /// The domain that the peer last claimed to be, proved or not, for the log.
+    var claimed: ByteBuffer?
     /// When the peer last answered a request, or was asked the first of those that are out.
     private(set) var lastAnswer = Instant.start
     private var requests: [Request?] = []
@@ -85,6 +91,7 @@ final class FrontConnection {
         self.address = address
         self.link = link
         self.machine = machine
+        source = SourceAddress(address)
     }
 
     /// What logs call the peer: the place that we dialled, or the address that it came from.
@@ -124,6 +131,13 @@ final class FrontConnection {
         guard let pair = trusted[DomainPair(source: source, target: target)], pair.until > now else { return nil }
         recentPair = pair
         return pair
+    }
+
+    /// Whether one more pair may be trusted here, or is already. Pairs whose time is over make room.
+    func hasRoom(for domains: DomainPair, limit: Int, now: Instant) -> Bool {
+        if trusted.count < limit || trusted[domains] != nil { return true }
+        trusted = trusted.filter { $0.value.until > now }
+        return trusted.count < limit
     }
 
     /// Notes that the peer may speak for `source` to `target` until `until`.

@@ -13,7 +13,7 @@ extension IMXFront {
     // MARK: What others claim
 
     func take(_ record: ClaimRecord, tag: UInt32, on connection: FrontConnection) {
-        guard let id = connectionID(connection) else { return }
+        guard let id = connectionID(connection), !refuseForWantOfRoom(record, tag: tag, on: connection) else { return }
         let pair = DomainPair(source: record.source, target: record.target)
         carryOut(
             acceptor.claim(
@@ -60,7 +60,10 @@ extension IMXFront {
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
         let action = acceptor.proof(record, on: connection.handle, now: now)
-        if case .ignore = action { host.count(.strayProof) }
+        if case .ignore = action {
+            host.count(.strayProof)
+            connection.burden.refusals &+= 1
+        }
         carryOut(action)
     }
 
@@ -92,11 +95,13 @@ extension IMXFront {
             if close { connection.machine.close(.notVerified, "too many failed claims", now: now) }
             markDirty(connection)
             host.count(.unauthenticated)
+            count(.claim(answer.code))
             notice(
-                "claim refused: \(answer.code)",
+                "claim refused",
+                on: connection,
                 metadata: [
                     "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",
-                    "address": "\(connection.address)",
+                    "outcome": "\(answer.code)",
                 ]
             )
         }

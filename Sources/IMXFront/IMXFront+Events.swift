@@ -22,7 +22,9 @@ extension IMXFront {
         case .subscribe(let tag, _, _): later(.subscribe, tag, on: connection)
         case .notify(let tag, _, _): later(.notify, tag, on: connection)
         case .get(let tag, _): later(.get, tag, on: connection)
-        case .pushAttributes: host.count(.unknownRequest)
+        case .pushAttributes:
+            host.count(.unknownRequest)
+            connection.burden.refusals &+= 1
         case .redirect(let record): take(record, on: connection)
         case .refused(let type, _, let error): refused(type, error, on: connection)
         case .closing(let close): closing(close, on: connection)
@@ -59,12 +61,11 @@ extension IMXFront {
         case .lost: connection.endReason = nil
         }
         if case .failed(let error) = end {
+            count(.closed(error.code))
             notice(
                 "connection closed for an error",
-                metadata: [
-                    "peer": "\(connection.peerName)", "code": "\(error.code)",
-                    "reason": "\(error.text)",
-                ]
+                on: connection,
+                metadata: ["code": "\(error.code)", "reason": "\(error.text)"]
             )
         }
         markDirty(connection)
@@ -130,12 +131,15 @@ extension IMXFront {
         connection.violations += 1
         let outcome = denial(from.domain, to.domain, on: connection)
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
+        count(.data(outcome.code))
+        connection.burden.refusals &+= 1
         guard connection.violations == 1 else { return }
         notice(
             "record refused",
+            on: connection,
             metadata: [
-                "address": "\(connection.address)", "from": "\(String(buffer: from.domain))",
-                "to": "\(String(buffer: to.domain))", "outcome": "\(outcome.code)",
+                "from": "\(String(buffer: from.domain))", "to": "\(String(buffer: to.domain))",
+                "outcome": "\(outcome.code)",
             ]
         )
     }
@@ -143,6 +147,7 @@ extension IMXFront {
     /// A request of a kind that this version reads but does not serve.
     private func later(_ type: RecordType, _ tag: UInt32, on connection: FrontConnection) {
         host.count(.unknownRequest)
+        connection.burden.refusals &+= 1
         let outcome = Outcome(.notUnderstood, "presence and attributes are not served yet")
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
     }
@@ -150,12 +155,14 @@ extension IMXFront {
     private func refused(_ type: RecordType, _ error: IMXError, on connection: FrontConnection) {
         host.count(.malformed)
         connection.violations += 1
+        count(.record(error.code))
         guard connection.violations == 1 else { return }
         notice(
             "record refused",
+            on: connection,
             metadata: [
-                "address": "\(connection.address)", "type": "\(type.rawValue)", "outcome": "\(error.code)",
-                "reason": "\(error.text)", "field": "\(error.failedField.map { String($0.rawValue) } ?? "none")",
+                "type": "\(type.rawValue)", "outcome": "\(error.code)", "reason": "\(error.text)",
+                "field": "\(error.failedField.map { String($0.rawValue) } ?? "none")",
             ]
         )
     }

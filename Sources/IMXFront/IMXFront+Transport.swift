@@ -11,12 +11,8 @@ package import struct NIOCore.ByteBuffer
 extension IMXFront {
     package func accepted(_ handle: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         burst {
-            let held = connectionsByAddress[address, default: 0]
-            guard !isStopping, draining == nil, held < settings.connectionsPerAddress else {
-                notice("connection refused: too many from there", metadata: ["address": "\(address)"])
-                return transport.close(handle)
-            }
-            connectionsByAddress[address, default: 0] += 1
+            let refusal = isStopping || draining != nil ? .stopping : admission.admit(SourceAddress(address), now: now)
+            if let refusal { return turnAway(handle, refusal, address: address) }
             let connection = makeConnection(.acceptor, handle, address: address, link: nil, security: security)
             markDirty(connection)
         }
@@ -48,17 +44,16 @@ extension IMXFront {
         guard let connection = connections[handle], connection.isInBurst else { return }
         connection.isInBurst = false
         burstDepth -= 1
+        restIfFlooded(connection)
         flush()
     }
 
     package func writabilityChanged(_ isWritable: Bool, on handle: ConnectionHandle) {
         guard let connection = connections[handle] else { return }
         connection.isWritable = isWritable
-        guard connection.link != nil else {
-            // Who asks and does not read our answers is not listened to, or the answers would pile up here. Only at the
-            // end that was dialled: the other end always reads, so the two never wait for each other.
-            return transport.setReading(isWritable, on: handle)
-        }
+        connection.burden.writability(isWritable, now: now)
+        if !isWritable { file(connection) }
+        guard connection.link != nil else { return updateReading(connection) }
         if isWritable { burst { pump(connection) } }
     }
 
@@ -77,7 +72,13 @@ extension IMXFront {
             handle(event, on: connection)
         }
         markDirty(connection)
+        if connection.machine.isAuthenticated, !connection.burden.isCountedAuthenticated { authenticated(connection) }
         pump(connection)
+    }
+
+    private func authenticated(_ connection: FrontConnection) {
+        connection.burden.isCountedAuthenticated = true
+        if connection.role == .acceptor { admission.authenticated(connection.source, now: now) }
     }
 
     /// The connection is gone; what was asked on it finds its end.
@@ -87,9 +88,10 @@ extension IMXFront {
             connection.isInBurst = false
             burstDepth -= 1
         }
-        if connection.role == .acceptor {
-            connectionsByAddress[connection.address, default: 1] -= 1
-            if connectionsByAddress[connection.address] == 0 { connectionsByAddress[connection.address] = nil }
+        switch connection.role {
+        case .acceptor:
+            admission.left(connection.source, wasAuthenticated: connection.burden.isCountedAuthenticated)
+        case .dialler: admission.hangUp(connection.source)
         }
         putBackAll(from: connection)
         forgetDialbacks(of: connection)

@@ -205,7 +205,7 @@ struct RedirectTests {
     func storm() throws {
         let internet = Internet()
         func settings(_ settings: inout FrontSettings) {
-            settings.connectionsPerAddress = 4096
+            settings.admission.perNetwork = 4096
             settings.connection.maxInflight = 1
         }
         let b = try internet.start(2, ["b.example"], configure: settings)

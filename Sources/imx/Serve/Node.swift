@@ -81,7 +81,8 @@ final class Node {
         self.security = security
         let transport = SocketTransport(
             eventLoop: eventLoop,
-            maximumConnections: configuration.limits.connections,
+            // The front turns connections away with a reason; this is for the case that they come faster than it can.
+            maximumConnections: configuration.limits.connections + 1024,
             security: security
         )
         self.transport = transport
@@ -283,7 +284,12 @@ extension Node {
             most: configuration.timeouts.reconnectMost
         )
         settings.connectTimeout = configuration.timeouts.connect
-        settings.connectionsPerAddress = configuration.limits.connectionsFromAddress
+        settings.admission.connections = configuration.limits.connections
+        settings.admission.unauthenticated = configuration.limits.connectionsUnverified
+        settings.admission.perAddress = configuration.limits.connectionsFromAddress
+        settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
+        settings.admission.newPerAddress = configuration.limits.newConnections
+        settings.admission.newPerNetwork = 3 * configuration.limits.newConnections
         return settings
     }
 }

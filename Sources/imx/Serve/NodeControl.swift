@@ -150,6 +150,7 @@ final class NodeControl: ControlHandler {
 
     private var report: StatusReport {
         let status = core.status
+        let peers = front.status
         return StatusReport(
             name: configuration.name,
             version: Version.number,
@@ -161,11 +162,18 @@ final class NodeControl: ControlHandler {
             waiting: UInt64(status.waiting),
             repeats: status.repeats,
             lostRepeats: status.lostRepeatEntries,
-            lostOutcomes: state.database.lostOutcomes,
+            lostOutcomes: state.database.lostOutcomes + status.recordsLeftOut,
             outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name
             },
+            refusals: peers.refusals.map { StatusReport.Count(name: $0.reason, count: $0.count) },
+            linesLeftOut: peers.linesLeftOut + status.linesLeftOut,
+            connections: StatusReport.Connections(
+                incoming: peers.incoming,
+                unauthenticated: peers.unauthenticated,
+                outgoing: peers.outgoing
+            ),
             lanes: status.lanes.map(StatusReport.Lane.init).sorted { ($0.from, $0.to) < ($1.from, $1.to) },
             adapters: status.adapters.map(StatusReport.Adapter.init),
             peers: front.peers.map(StatusReport.Peer.init),
