@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
+import Glibc
 package import IMXWire
 package import NIOCore
 import NIOPosix
@@ -45,7 +46,7 @@ package final class SocketTransport: Transport {
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.socketOption(.so_reuseport), value: isShared ? 1 : 0)
+            .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: isShared ? 1 : 0)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 loopBound.value.accept(channel, usesTLS: endpoint.usesTLS)
