@@ -113,7 +113,7 @@ let package = Package(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "TransportSecurity", nio, logging,
+                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         .testTarget(
