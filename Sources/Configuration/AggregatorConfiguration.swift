@@ -103,6 +103,12 @@ package struct AggregatorConfiguration: Sendable {
         package let connections: Int
         /// Connections from one network address.
         package let connectionsFromAddress: Int
+        /// Connections from one network.
+        package let connectionsFromNetwork: Int
+        /// Connections from peers that have proved nothing.
+        package let connectionsUnverified: Int
+        /// New connections in a minute from one network address.
+        package let newConnections: Int
         /// Connections to one peer service.
         package let connectionsToPeer: Int
         /// Message identifiers that are remembered.

@@ -225,7 +225,25 @@ package enum AggregatorKeys {
             "connections-from-address",
             .integer(1...100_000),
             .defaultsTo("64"),
-            "Connections that one network address may hold open to here"
+            "Connections that one network address, or one IPv6 /64, may hold open to here"
+        ),
+        SettingsKey(
+            "connections-from-network",
+            .integer(1...1_000_000),
+            .defaultsTo("256"),
+            "Connections that one network, an IPv4 /24 or an IPv6 /56, may hold open to here"
+        ),
+        SettingsKey(
+            "connections-unverified",
+            .integer(1...1_000_000),
+            .defaultsTo("2048"),
+            "Connections to here at a time on which nobody has proved to be anybody; a quarter is kept for known addresses"
+        ),
+        SettingsKey(
+            "new-connections",
+            .integer(1...50_000),
+            .defaultsTo("300"),
+            "New connections to here in a minute from one network address; three times as many from its network"
         ),
         SettingsKey(
             "connections-to-peer",

@@ -21,8 +21,8 @@ struct SettleTests {
         let internet = Internet(seed: UInt64(difference + 1))
         internet.network.latency = .milliseconds(20)
         internet.network.longestChunk = 300
-        let a = try internet.start(1, ["a.example"]) { $0.connectionsPerAddress = cap }
-        let b = try internet.start(2, ["b.example"]) { $0.connectionsPerAddress = cap }
+        let a = try internet.start(1, ["a.example"]) { $0.admission.perAddress = cap }
+        let b = try internet.start(2, ["b.example"]) { $0.admission.perAddress = cap }
         a.users.send(try message("ann@a.example", "bob@b.example", id: "1"))
         internet.scheduler.advance(by: .milliseconds(difference * 5))
         b.users.send(try message("bob@b.example", "ann@a.example", id: "1"))

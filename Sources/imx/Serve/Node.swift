@@ -81,7 +81,8 @@ final class Node {
         self.security = security
         let transport = SocketTransport(
             eventLoop: eventLoop,
-            maximumConnections: configuration.limits.connections,
+            // The front turns connections away with a reason; this is for the case that they come faster than it can.
+            maximumConnections: configuration.limits.connections + 1024,
             security: security
         )
         self.transport = transport
@@ -192,6 +193,7 @@ final class Node {
     func stop(within time: Interval, completion: @escaping () -> Void) {
         let start = scheduler.now
         let settled = start + Interval(nanoseconds: time.nanoseconds / 2)
+        front.drain(to: nil)  // P6: no more connections from here on, and peers look for another host
         core.drain(by: settled) { [core] in
             core.stopAdapters(by: start + time, completion: completion)
         }
@@ -231,6 +233,7 @@ extension Node {
             report.changes.append("peers")
         }
         trustPolicy.configuration = new
+        front.policyChanged()
         if old.blocked != new.blocked { report.changes.append("block") }
         front.policyChanged()
         if old.logLevel != new.logLevel {
@@ -282,7 +285,12 @@ extension Node {
             most: configuration.timeouts.reconnectMost
         )
         settings.connectTimeout = configuration.timeouts.connect
-        settings.connectionsPerAddress = configuration.limits.connectionsFromAddress
+        settings.admission.connections = configuration.limits.connections
+        settings.admission.unauthenticated = configuration.limits.connectionsUnverified
+        settings.admission.perAddress = configuration.limits.connectionsFromAddress
+        settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
+        settings.admission.newPerAddress = configuration.limits.newConnections
+        settings.admission.newPerNetwork = 3 * configuration.limits.newConnections
         return settings
     }
 }

@@ -13,11 +13,13 @@ import Telemetry
 enum Serve {
     /// Runs until SIGTERM or SIGINT, and then stops within the configured time. SIGHUP has the configuration read again.
     static func run(_ configuration: AggregatorConfiguration) throws {
+        try Surroundings.check()
         let signals = blockSignals()
         let sink = LogSink()
         defer { sink.flush() }
         let levelSwitch = LevelSwitch(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         let logger = makeLogger(configuration, sink, levelSwitch)
+        Surroundings.makeRoom(for: configuration.limits.connections, logger)
         let state = try StateDirectory(configuration)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
