@@ -120,6 +120,9 @@ package struct ConnectionMachine: Sendable {
     /// Whether this end will send nothing more, so that its side of the transport may be shut once all is written.
     package var hasSentLast: Bool { phase == .closing || phase == .ended }
 
+    /// The octets that were read and wait for more of their record, or for the holder's word.
+    package var heldOctets: Int { current.readableBytes + partial.readableBytes }
+
     /// The number of requests sent and not yet answered.
     package var requestsInFlight: Int { window.count }
 
