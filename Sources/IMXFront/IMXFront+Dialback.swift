@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
-import Discovery
 import EnvelopeModel
 import Glibc
 import IMXWire
@@ -195,25 +194,14 @@ extension IMXFront {
 
     /// Asks the claimed domain's own server, found by our own look-up alone (IMX 6.3.1).
     private func verify(_ id: DialbackAcceptor.PendingID) {
-        guard let source = Domain(canonical: id.pair.source) else { return }
-        resolver.resolve(source) { [weak self] resolution in
+        guard let source = Domain(canonical: id.pair.source), let target = Domain(canonical: id.pair.target) else {
+            return
+        }
+        reach(source, atLeast: required(hosted: target, peer: source)) { [weak self] result in
             guard let self else { return }
-            burst {
-                guard case .service(let service) = resolution else {
-                    return self.carryOut(self.acceptor.unreachable(id))
-                }
-                let link = self.link(to: service, for: source)
-                if case .up(let connection) = link.state, !connection.isLeaving {
-                    return self.ask(id, on: connection)
-                }
-                link.waiters.append { [weak self] result in
-                    guard let self else { return }
-                    switch result {
-                    case .success(let connection): ask(id, on: connection)
-                    case .failure: carryOut(acceptor.unreachable(id))
-                    }
-                }
-                self.openNow(link)
+            switch result {
+            case .success(let connection): ask(id, on: connection)
+            case .failure: carryOut(acceptor.unreachable(id))
             }
         }
     }

@@ -4,6 +4,7 @@ import Discovery
 import EnvelopeModel
 import IMXWire
 import Logging
+import TransportSecurity
 
 /// Ways to peers: looked up, opened when there is something to say, and opened again after a failure.
 extension IMXFront {
@@ -57,9 +58,10 @@ extension IMXFront {
     }
 
     func link(to service: PeerService, for domain: Domain) -> PeerLink {
-        let link = PeerLink(service: service, dialled: domain, using: &generator)
-        if let known = links[link.key] { return known }
+        let fresh = PeerLink(service: service, dialled: domain, using: &generator)
+        let link = links[fresh.key] ?? fresh
         links[link.key] = link
+        link.services[domain] = service
         return link
     }
 
@@ -149,5 +151,34 @@ extension IMXFront {
         link.state = .idle
         links[link.key] = nil
         for pair in link.pairs { forget(pair) }
+    }
+
+    /// Makes a connection to `domain` on which it has proved at least `level`, or takes one that stands. At most one
+    /// address is dialled for it (IMX-1 §6.4); for verifications.
+    func reach(
+        _ domain: Domain,
+        atLeast level: TrustLevel,
+        _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
+    ) {
+        let judged: (Result<FrontConnection, PeerLink.LinkFailure>) -> Void = { [weak self] result in
+            guard let self, case .success(let connection) = result else { return completion(result) }
+            guard self.level(of: connection, for: domain) >= level else {
+                let reason = "\(domain) has not proved enough: \(level.word) is asked for"
+                return completion(.failure(.init(reason: reason)))
+            }
+            completion(result)
+        }
+        resolver.resolve(domain) { [weak self] resolution in
+            guard let self else { return }
+            burst {
+                guard case .service(let service) = resolution else {
+                    return judged(.failure(.init(reason: "\(domain) was not found")))
+                }
+                let link = self.link(to: service, for: domain)
+                if case .up(let connection) = link.state, !connection.isLeaving { return judged(.success(connection)) }
+                link.waiters.append(judged)
+                self.openNow(link)
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ package import EnvelopeModel
 import IMXWire
 import Logging
 import NIOCore
+import Telemetry
 
 /// The way to other aggregators: IMX/1 over a transport.
 ///
@@ -26,6 +27,7 @@ package final class IMXFront: Adapter, TransportDelegate {
     let transport: any Transport
     let resolver: any PeerResolver
     let isHosted: (Domain) -> Bool
+    let policy: PeerPolicy
     var connections: [ConnectionHandle: FrontConnection] = [:]
     var connectionsByAddress: [String: Int] = [:]
     var links: [Set<PeerEndpoint>: PeerLink] = [:]
@@ -69,19 +71,21 @@ package final class IMXFront: Adapter, TransportDelegate {
         }
     }
 
-    /// Makes a front. `isHosted` tells which domains are served here.
+    /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated.
     package init(
         host: any AdapterHost,
         settings: FrontSettings,
         transport: any Transport,
         resolver: any PeerResolver,
-        isHosted: @escaping (Domain) -> Bool
+        isHosted: @escaping (Domain) -> Bool,
+        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now })
     ) {
         self.host = host
         self.settings = settings
         self.transport = transport
         self.resolver = resolver
         self.isHosted = isHosted
+        self.policy = policy
         now = host.scheduler.now
         acceptor = DialbackAcceptor(limits: settings.dialback)
         claimant = DialbackClaimant(

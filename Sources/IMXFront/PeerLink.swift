@@ -24,6 +24,8 @@ final class PeerLink {
     let service: PeerService
     /// The places to try, in turn.
     let endpoints: [PeerEndpoint]
+    /// What the last look-up said of each domain that the link serves.
+    var services: [Domain: PeerService] = [:]
     /// The domain that the next connection names in its greeting.
     var dialled: Domain
     var state = State.idle

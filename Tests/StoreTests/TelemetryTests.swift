@@ -15,7 +15,9 @@ import Testing
         let pipe = Pipe()
         let sink = LogSink(descriptor: pipe.fileHandleForWriting.fileDescriptor)
         var logger = Logger(label: "test") { _ in
-            LineLogHandler(sink: sink, form: form, level: LevelSwitch(level)) { WallTime(milliseconds: 951_782_400_000) }
+            LineLogHandler(sink: sink, form: form, level: LevelSwitch(level)) {
+                WallTime(milliseconds: 951_782_400_000)
+            }
         }
         body(&logger)
         sink.flush()

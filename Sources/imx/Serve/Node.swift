@@ -28,6 +28,7 @@ final class Node {
     private let levelSwitch: LevelSwitch
     private let peerTable: StaticPeerTable
     let trust: TrustMemory
+    private let trustPolicy: TrustPolicy
     private let ledgerPage: LedgerPage
 
     init(
@@ -41,7 +42,10 @@ final class Node {
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.levelSwitch = levelSwitch
-        trust = try TrustMemory(state.database)
+        let trust = try TrustMemory(state.database)
+        self.trust = trust
+        let trustPolicy = TrustPolicy(configuration, memory: trust, logger: logger)
+        self.trustPolicy = trustPolicy
         self.state = state
         self.logger = logger
         var generator = SystemRandomNumberGenerator()
@@ -82,7 +86,8 @@ final class Node {
                 settings: Node.frontSettings(configuration, serverID),
                 transport: transport,
                 resolver: peerTable,
-                isHosted: { [unowned core] in core.serves($0) }
+                isHosted: { [unowned core] in core.serves($0) },
+                policy: trustPolicy.forPeers
             )
         }
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
@@ -182,6 +187,7 @@ extension Node {
             peerTable.replace(Node.peers(new))
             report.changes.append("peers")
         }
+        trustPolicy.configuration = new
         if old.blocked != new.blocked { report.changes.append("block") }
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info

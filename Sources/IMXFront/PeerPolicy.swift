@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package import EnvelopeModel
+package import TransportSecurity
+
+/// What configuration and memory say about peers. The front asks at the moment when an answer counts, so that a change
+/// of the configuration needs no word to it.
+package struct PeerPolicy {
+    /// The least level of trust between a domain hosted here and a peer's domain.
+    package var requiredTrust: (_ hosted: Domain, _ peer: Domain) -> TrustLevel
+    /// Takes note of the level that a peer's domain has reached.
+    package var noteTrust: (_ peer: Domain, TrustLevel) -> Void
+    /// Why a numeric address that did not come from our configuration is not connected to; nil where it may be.
+    package var addressRefusal: (_ address: String, _ port: UInt16) -> String?
+    /// The time by which certificates are judged.
+    package var wallTime: () -> WallTime
+
+    /// Makes a policy; what is not given asks for nothing and refuses nothing.
+    package init(
+        requiredTrust: @escaping (_ hosted: Domain, _ peer: Domain) -> TrustLevel = { _, _ in .dialback },
+        noteTrust: @escaping (_ peer: Domain, TrustLevel) -> Void = { _, _ in },
+        addressRefusal: @escaping (_ address: String, _ port: UInt16) -> String? = { _, _ in nil },
+        wallTime: @escaping () -> WallTime
+    ) {
+        self.requiredTrust = requiredTrust
+        self.noteTrust = noteTrust
+        self.addressRefusal = addressRefusal
+        self.wallTime = wallTime
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import EnvelopeModel
+import IMXFront
+import Logging
+import Telemetry
+import TransportSecurity
+
+/// How much trust is enough: what the class of the hosted domain asks for, and what the foreign domain has shown before.
+///
+/// Confined to the event loop.
+final class TrustPolicy {
+    /// What is in force.
+    var configuration: AggregatorConfiguration {
+        didSet { levels = TrustPolicy.levels(configuration) }
+    }
+    private var levels: [Domain: TrustLevel]
+    private let memory: TrustMemory
+    private let logger: Logger
+
+    init(_ configuration: AggregatorConfiguration, memory: TrustMemory, logger: Logger) {
+        self.configuration = configuration
+        self.memory = memory
+        self.logger = logger
+        levels = TrustPolicy.levels(configuration)
+    }
+
+    /// What the front asks.
+    var forPeers: PeerPolicy {
+        PeerPolicy(
+            requiredTrust: { [self] hosted, peer in
+                // IMX 6.1.3: once strong, never weaker.
+                max(levels[hosted] ?? .dialback, memory.level(of: peer))
+            },
+            noteTrust: { [self] peer, level in
+                guard memory.note(peer, level, at: WallTime.now) else { return }
+                logger.notice(
+                    "a peer is stronger than before, and is not believed with less from now on",
+                    metadata: ["domain": "\(peer)", "trust": "\(level.word)"]
+                )
+            },
+            wallTime: { WallTime.now }
+        )
+    }
+
+    private static func levels(_ configuration: AggregatorConfiguration) -> [Domain: TrustLevel] {
+        var levels: [Domain: TrustLevel] = [:]
+        for hosted in configuration.domains {
+            let word = configuration.classes[hosted.className]?.trust
+            levels[hosted.domain] = TrustLevel.allCases.first { $0.word == word } ?? .dialback
+        }
+        return levels
+    }
+}
