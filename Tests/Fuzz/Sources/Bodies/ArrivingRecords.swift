@@ -6,15 +6,15 @@ import NIOCore
 struct ArrivingRecords {
     private var rest = ByteBuffer()
     private var sawPreface = false
-    /// The value of the field last-tag of the last record, if it was the first field.
-    private(set) var lastTag: UInt32?
+    private var toSkip = 0
 
     var isBetweenRecords: Bool { rest.readableBytes == 0 }
 
-    /// The headers of the records that `octets` complete or begin. A record counts as soon as its header is there.
-    mutating func take(_ octets: ByteBuffer) -> [RecordHeader] {
+    /// The headers of the records that `octets` complete or begin, and what they say in a field last-tag. A record counts
+    /// as soon as its header is there.
+    mutating func take(_ octets: ByteBuffer) -> [(header: RecordHeader, lastTag: UInt32?)] {
         rest.writeImmutableBuffer(octets)
-        var found: [RecordHeader] = []
+        var found: [(RecordHeader, UInt32?)] = []
         if !sawPreface {
             guard rest.readableBytes >= Preface.size else { return [] }
             rest.moveReaderIndex(forwardBy: Preface.size)
@@ -25,15 +25,12 @@ struct ArrivingRecords {
             rest.moveReaderIndex(forwardBy: skipped)
             toSkip -= skipped
             guard toSkip == 0, let header = rest.readHeader() else { break }
-            lastTag = rest.lastTag
             toSkip = Int(header.length)
-            found.append(header)
+            found.append((header, rest.lastTag))
         }
         rest.discardReadBytes()
         return found
     }
-
-    private var toSkip = 0
 }
 
 extension ByteBuffer {

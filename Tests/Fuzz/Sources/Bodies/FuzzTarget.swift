@@ -37,7 +37,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .connection: try ConnectionBody.run(octets)
         case .joined: try JoinedBody.run(octets)
         case .dialback: try DialbackBody.run(octets)
-        case .dns: return
+        case .dns: try DNSBody.run(octets)
         case .xml: try XMLBody.run(octets)
         case .mime: try MIMEBody.run(octets)
         }

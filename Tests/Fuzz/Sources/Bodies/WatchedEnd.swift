@@ -50,8 +50,8 @@ struct WatchedEnd {
     mutating func receive(_ octets: ByteBuffer) throws(Violation) {
         fed += octets.readableBytes
         // What the peer asks, by our own reading of its octets; the machine may take less of it, never more.
-        for record in arriving.take(octets) where record.flags.contains(.request) {
-            mayAnswer[key(record.type, record.tag), default: 0] += 1
+        for (header, _) in arriving.take(octets) where header.flags.contains(.request) {
+            mayAnswer[key(header.type, header.tag), default: 0] += 1
         }
         var octets = octets
         machine.receive(&octets, now: now)
@@ -188,19 +188,19 @@ struct WatchedEnd {
     mutating func takeOutbound() throws(Violation) -> ByteBuffer? {
         guard let octets = machine.takeOutbound() else { return nil }
         said += octets.readableBytes
-        for record in departing.take(octets) { try check(record) }
+        for (header, lastTag) in departing.take(octets) { try check(header, lastTag) }
         try hold(departing.isBetweenRecords, "a record is written in part")
         try hold(said <= 8 * fed + own + 2048, "more is said than was asked for: \(said) for \(fed) and \(own)")
         return octets
     }
 
-    private mutating func check(_ record: RecordHeader) throws(Violation) {
+    private mutating func check(_ record: RecordHeader, _ lastTag: UInt32?) throws(Violation) {
         try hold(!saidLast, "a record after the last CLOSE")
         if record.type == .hello {
             try hold(!saidHello, "two HELLOs")
             saidHello = true
         }
-        if record.type == .close, departing.lastTag != CloseRecord.draining { saidLast = true }
+        if record.type == .close, lastTag != CloseRecord.draining { saidLast = true }
         if !saidHello { try hold(record.type == .close, "a record before HELLO") }
         guard record.flags.contains(.response) else { return }
         let key = key(record.type, record.tag)

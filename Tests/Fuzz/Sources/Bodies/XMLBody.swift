@@ -23,7 +23,10 @@ enum XMLBody {
     /// What came out of a stream.
     private struct Reading {
         var events: [XMLCopy] = []
+        /// Why it failed, if it had when its octets were fed.
         var failure: XMLStreamFailure?
+        /// Why it failed at the latest once something wrong came behind them; before it, a fault may be unnoticed.
+        var lateFailure: XMLStreamFailure?
     }
 
     private static func read(
@@ -52,20 +55,24 @@ enum XMLBody {
             }
         }
         reading.failure = parser.failure
+        parser.feed(ByteBuffer(string: "<<<<"))
+        reading.lateFailure = parser.failure
+        try hold(parser.events.isEmpty, "something comes out of nothing")
         return reading
     }
 
     /// However a stream is cut, the same comes out of it; only the limits on what is not whole yet are looked at between
     /// pieces, and may end it at other places.
     private static func compare(_ whole: Reading, _ pieces: Reading) throws(Violation) {
-        let isLimited = [whole.failure, pieces.failure].contains { $0?.condition == .policyViolation }
+        let isLimited = [whole.lateFailure, pieces.lateFailure].contains { $0?.condition == .policyViolation }
         if isLimited {
             let common = min(whole.events.count, pieces.events.count)
             try hold(whole.events.prefix(common) == pieces.events.prefix(common), "pieces read otherwise than the whole")
             return
         }
         try hold(whole.events == pieces.events, "pieces read otherwise than the whole")
-        try hold(whole.failure?.condition == pieces.failure?.condition, "pieces fail otherwise than the whole")
+        let conditions = [whole, pieces].map { $0.lateFailure?.condition }
+        try hold(conditions[0] == conditions[1], "pieces fail otherwise than the whole: \(conditions)")
     }
 
     /// What was read, written and read again is the same, and is written in the same way.
