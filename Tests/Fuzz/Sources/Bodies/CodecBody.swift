@@ -104,7 +104,9 @@ enum CodecBody {
             try hold(Domain(canonical: field.domain)?.octets == field.domain, "a domain changes on its way")
         }
         let text = String(decoding: octets.readableBytesView, as: UTF8.self)
-        if let domain = Domain(text) { try hold(Domain(canonical: domain.octets) == domain, "a domain is not canonical") }
+        if let domain = Domain(text) {
+            try hold(Domain(canonical: domain.octets) == domain, "a domain is not canonical")
+        }
         if let address = Address(text) {
             try hold(AddressField(AddressField(address).octets)?.address == address, "an address is none on the wire")
         }

@@ -62,7 +62,10 @@ extension DialbackBody {
         )
         switch action {
         case .dialAndVerify(let id):
-            try hold(!wasOpen && claim.target == Self.a && claim.source != Self.a, "a claim that cannot be is asked for")
+            try hold(
+                !wasOpen && claim.target == Self.a && claim.source != Self.a,
+                "a claim that cannot be is asked for"
+            )
             open[key] = tag
             network.append(.verify(id))
         case .refuse(_, _, let answered, let answer, _):

@@ -27,6 +27,7 @@ struct WatchedEnd {
     private var mayAnswer: [UInt64: Int] = [:]
     private var arriving = ArrivingRecords()
     private var departing = ArrivingRecords()
+    private var isChecked = false
     private var saidHello = false
     private var saidLast = false
     private var fed = 0
@@ -66,7 +67,10 @@ struct WatchedEnd {
             heard.append(event)
         }
         try checkNumbers()
-        if isOver { try checkEnd() }
+        if isOver, !isChecked {
+            isChecked = true
+            try checkEnd()
+        }
     }
 
     /// The events since the last time.
@@ -196,7 +200,7 @@ struct WatchedEnd {
 
     private mutating func check(_ record: RecordHeader, _ lastTag: UInt32?) throws(Violation) {
         try hold(!saidLast, "a record after the last CLOSE")
-        if record.type == .hello {
+        if record.type == .hello, !record.flags.contains(.response) {
             try hold(!saidHello, "two HELLOs")
             saidHello = true
         }

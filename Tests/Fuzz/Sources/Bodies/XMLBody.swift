@@ -49,7 +49,10 @@ enum XMLBody {
             for event in parser.events {
                 try hold(!isClosed, "something comes after the end")
                 let copy = try XMLCopy(event, limits: limits)
-                try hold(reading.events.isEmpty == (copy.kind == "open"), "a stream that does not begin with its element")
+                try hold(
+                    reading.events.isEmpty == (copy.kind == "open"),
+                    "a stream that does not begin with its element"
+                )
                 if copy.kind == "close" { isClosed = true }
                 reading.events.append(copy)
             }
@@ -67,7 +70,10 @@ enum XMLBody {
         let isLimited = [whole.lateFailure, pieces.lateFailure].contains { $0?.condition == .policyViolation }
         if isLimited {
             let common = min(whole.events.count, pieces.events.count)
-            try hold(whole.events.prefix(common) == pieces.events.prefix(common), "pieces read otherwise than the whole")
+            try hold(
+                whole.events.prefix(common) == pieces.events.prefix(common),
+                "pieces read otherwise than the whole"
+            )
             return
         }
         try hold(whole.events == pieces.events, "pieces read otherwise than the whole")

@@ -25,8 +25,14 @@ struct XMLCopy: Equatable {
         .init(message, "", "message"), .init(body, "", "body"), .init(id, "", "id"),
     ])
 
-    /// What is left where only stanzas are looked at.
-    var content: XMLCopy { kind == "open" ? XMLCopy(kind: kind, element: Element()) : self }
+    /// What is left of it where the stream's own element and the limits do not count.
+    var content: XMLCopy {
+        switch kind {
+        case "open": XMLCopy(kind: kind, element: Element())
+        case "oversize": XMLCopy(kind: "stanza", element: element)
+        default: self
+        }
+    }
 
     private init(kind: String, element: Element) {
         self.kind = kind
