@@ -10,6 +10,7 @@ import Logging
 import NIOCore
 import Store
 import Telemetry
+import TransportSecurity
 
 /// One aggregator as its configuration describes it: the core, the front, and the adapters, on one event loop.
 final class Node {
@@ -29,6 +30,9 @@ final class Node {
     private let peerTable: StaticPeerTable
     let trust: TrustMemory
     private let trustPolicy: TrustPolicy
+    private let bus: UnixNodeBus?
+    private let resolver: DNSResolver?
+    private let security: TLSService
     private let ledgerPage: LedgerPage
 
     init(
@@ -73,21 +77,35 @@ final class Node {
             logger: logger
         )
         self.core = core
+        let security = PeerParts.security(configuration)
+        self.security = security
         let transport = SocketTransport(
             eventLoop: eventLoop,
-            maximumConnections: configuration.limits.connections
+            // The front turns connections away with a reason; this is for the case that they come faster than it can.
+            maximumConnections: configuration.limits.connections + 1024,
+            security: security
         )
         self.transport = transport
-        let peerTable = StaticPeerTable(Node.peers(configuration))
+        resolver = try PeerParts.resolver(configuration, on: eventLoop)
+        let peerTable = StaticPeerTable(Node.peers(configuration), before: resolver)
         self.peerTable = peerTable
+        var frontSettings = Node.frontSettings(configuration, serverID)
+        frontSettings.node = configuration.node.map {
+            .init(number: UInt16(clamping: $0.number), secret: Octets32(hashing: Array($0.key.reveal().utf8)))
+        }
+        let bus = configuration.node.flatMap { section in
+            frontSettings.node.map { UnixNodeBus($0, directory: section.socketDirectory, eventLoop: eventLoop) }
+        }
+        self.bus = bus
         front = core.attach(named: "imx", authority: .network) { host in
             IMXFront(
                 host: host,
-                settings: Node.frontSettings(configuration, serverID),
+                settings: frontSettings,
                 transport: transport,
                 resolver: peerTable,
                 isHosted: { [unowned core] in core.serves($0) },
-                policy: trustPolicy.forPeers
+                policy: trustPolicy.forPeers,
+                bus: bus
             )
         }
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
@@ -100,6 +118,8 @@ final class Node {
             tool: operatorTool,
             state: state,
             trust: trust,
+            security: security,
+            resolver: resolver,
             configuration: configuration,
             eventLoop: eventLoop
         )
@@ -126,8 +146,14 @@ final class Node {
     }
 
     func listen(on endpoint: Endpoint) -> EventLoopFuture<UInt16> {
-        transport.listen(on: PeerEndpoint(host: endpoint.host, port: endpoint.port, usesTLS: endpoint.usesTLS))
+        transport.listen(
+            on: PeerEndpoint(host: endpoint.host, port: endpoint.port, usesTLS: endpoint.usesTLS),
+            isShared: bus != nil
+        )
     }
+
+    /// Takes questions from the other nodes of the cluster, where this is one.
+    func joinNodes() -> EventLoopFuture<Void> { bus?.listen() ?? eventLoop.makeSucceededVoidFuture() }
 
     func logListening(_ host: String, _ port: UInt16) {
         logger.notice("listening", metadata: ["address": "\(PeerEndpoint(host: host, port: port))"])
@@ -136,6 +162,12 @@ final class Node {
     func start() {
         core.start()
         snapshot()
+        for problem in PeerParts.problems(security, configuration) {
+            logger.error("certificates", metadata: ["problem": "\(problem)"])
+        }
+        transport.watchCertificates(every: configuration.tls.lookForChanges, time: { PeerParts.seconds }) {
+            [weak self] in self?.tell($0)
+        }
     }
 
     /// Takes the book to the database now and then, for the case that the machine goes down.
@@ -147,16 +179,29 @@ final class Node {
         }
     }
 
+    /// Reads the certificates again; what is no good leaves in use what was there.
+    func reloadCertificates(completion: @escaping (SocketTransport.Reload) -> Void) {
+        transport.reloadCertificates(time: PeerParts.seconds, completion: completion)
+    }
+
+    private func tell(_ reload: SocketTransport.Reload) {
+        logger.notice("certificates read", metadata: ["count": "\(reload.readCount)"])
+        for problem in reload.problems { logger.error("certificates", metadata: ["problem": "\(problem)"]) }
+    }
+
     /// Lets what is in flight finish, answers the rest, and says goodbye to peers and services.
     func stop(within time: Interval, completion: @escaping () -> Void) {
         let start = scheduler.now
         let settled = start + Interval(nanoseconds: time.nanoseconds / 2)
+        front.drain(to: nil)  // P6: no more connections from here on, and peers look for another host
         core.drain(by: settled) { [core] in
             core.stopAdapters(by: start + time, completion: completion)
         }
     }
 
     func closeBooks() {
+        bus?.stop()
+        resolver?.stop()
         do {
             try state.database.end(LedgerTotals(core.ledger), at: WallTime.now)
         } catch {
@@ -188,7 +233,9 @@ extension Node {
             report.changes.append("peers")
         }
         trustPolicy.configuration = new
+        front.policyChanged()
         if old.blocked != new.blocked { report.changes.append("block") }
+        front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
             report.changes.append("log.level is \(new.logLevel)")
@@ -238,7 +285,12 @@ extension Node {
             most: configuration.timeouts.reconnectMost
         )
         settings.connectTimeout = configuration.timeouts.connect
-        settings.connectionsPerAddress = configuration.limits.connectionsFromAddress
+        settings.admission.connections = configuration.limits.connections
+        settings.admission.unauthenticated = configuration.limits.connectionsUnverified
+        settings.admission.perAddress = configuration.limits.connectionsFromAddress
+        settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
+        settings.admission.newPerAddress = configuration.limits.newConnections
+        settings.admission.newPerNetwork = 3 * configuration.limits.newConnections
         return settings
     }
 }

@@ -2,6 +2,7 @@
 import AdapterKit
 import Aggregator
 import Configuration
+import Discovery
 import EnvelopeModel
 import Glibc
 import IMXFront
@@ -19,6 +20,8 @@ final class NodeControl: ControlHandler {
     private let configuration: AggregatorConfiguration
     private let eventLoop: any EventLoop
     private let trust: TrustMemory
+    private let security: TLSService
+    private let resolver: DNSResolver?
     private let startedAt: Instant
     /// Reads the configuration again; set once the node is complete.
     var reloader: Reloader?
@@ -29,6 +32,8 @@ final class NodeControl: ControlHandler {
         tool: OperatorTool,
         state: StateDirectory,
         trust: TrustMemory,
+        security: TLSService,
+        resolver: DNSResolver?,
         configuration: AggregatorConfiguration,
         eventLoop: any EventLoop
     ) {
@@ -38,6 +43,8 @@ final class NodeControl: ControlHandler {
         self.tool = tool
         self.state = state
         self.trust = trust
+        self.security = security
+        self.resolver = resolver
         self.configuration = configuration
         startedAt = tool.host.scheduler.now
     }
@@ -50,6 +57,17 @@ final class NodeControl: ControlHandler {
         case .reload: reload(answer)
         case .trust: answer(.trust(trust.all.map(TrustReport.init)))
         case .forgetTrust(let name): forgetTrust(name, answer)
+        case .drain(let to, let seconds): drain(to, seconds, answer)
+        }
+    }
+
+    private func drain(_ to: String?, _ seconds: UInt32, _ answer: @escaping (ControlResponse) -> Void) {
+        let endpoint = to.flatMap { Endpoint($0) }
+        if let to, endpoint == nil { return answer(.refused("\"\(to)\" is not a host and a port")) }
+        tool.host.logger.notice("draining", metadata: ["to": "\(to ?? "wherever the look-up leads")"])
+        let count = front.peers.count
+        front.drain(to: endpoint.map { PeerEndpoint(host: $0.host, port: $0.port) }, seconds: seconds) {
+            answer(.drained(connections: count))
         }
     }
 
@@ -132,6 +150,7 @@ final class NodeControl: ControlHandler {
 
     private var report: StatusReport {
         let status = core.status
+        let peers = front.status
         return StatusReport(
             name: configuration.name,
             version: Version.number,
@@ -143,14 +162,24 @@ final class NodeControl: ControlHandler {
             waiting: UInt64(status.waiting),
             repeats: status.repeats,
             lostRepeats: status.lostRepeatEntries,
-            lostOutcomes: state.database.lostOutcomes,
+            lostOutcomes: state.database.lostOutcomes + status.recordsLeftOut,
             outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name
             },
+            refusals: peers.refusals.map { StatusReport.Count(name: $0.reason, count: $0.count) },
+            linesLeftOut: peers.linesLeftOut + status.linesLeftOut,
+            connections: StatusReport.Connections(
+                incoming: peers.incoming,
+                unauthenticated: peers.unauthenticated,
+                outgoing: peers.outgoing
+            ),
             lanes: status.lanes.map(StatusReport.Lane.init).sorted { ($0.from, $0.to) < ($1.from, $1.to) },
             adapters: status.adapters.map(StatusReport.Adapter.init),
             peers: front.peers.map(StatusReport.Peer.init),
+            certificates: security.inventory.expiries.map(StatusReport.Certificate.init),
+            certificateProblems: security.inventory.problems.map(\.description),
+            lookUps: resolver.map { StatusReport.counts($0.counts) } ?? [],
             previousRun: state.previousRun.map(StatusReport.Run.init)
         )
     }
@@ -203,6 +232,27 @@ extension StatusReport.Peer {
             pairs: peer.pairs.map { "\($0.source)>\($0.target)" },
             inFlight: peer.inFlight
         )
+    }
+}
+
+extension StatusReport.Certificate {
+    fileprivate init(_ status: CertificateInventory.Status) {
+        self.init(
+            domain: status.domain?.name ?? "any",
+            file: status.file,
+            notAfter: WallTime(milliseconds: status.notAfter * 1000).description,
+            names: status.names
+        )
+    }
+}
+
+extension StatusReport {
+    fileprivate static func counts(_ counts: DNSCounts) -> [Count] {
+        [
+            ("made", counts.lookups), ("questions", counts.asked), ("from-memory", counts.cached),
+            ("shared", counts.merged), ("refused", counts.refused), ("found", counts.found),
+            ("not-found", counts.notFound), ("failed", counts.failed), ("bogus", counts.bogus),
+        ].map { Count(name: $0.0, count: UInt64($0.1)) }
     }
 }
 
