@@ -16,6 +16,8 @@ struct AggregatorPlan: Sendable {
     var deadline = 10
     /// How long a stop may take, in seconds.
     var stopWithin = 10
+    /// Further lines at the top of the file.
+    var further: [String] = []
 
     /// Adds an XMPP server's domain, reached through its component port.
     mutating func host(_ server: some XMPPServer, form: String = "native") {
@@ -47,6 +49,7 @@ struct AggregatorPlan: Sendable {
             \(table(adapters))
             domains:
             \(table(domains.mapValues { "{ adapter: \($0) }" }))
+            \(further.joined(separator: "\n"))
 
             """
     }
@@ -87,6 +90,9 @@ final class AggregatorProcess: Sendable {
         let state = try scratch.directory("imx-\(plan.name)/state")
         configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
     }
+
+    /// The number of its present process; 0 where there is none.
+    var pid: pid_t { process?.pid ?? 0 }
 
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
