@@ -74,4 +74,7 @@ public enum DropReason: String, Sendable, Hashable, CaseIterable {
     case unauthenticated
     /// A proof that matched no pending claim.
     case strayProof = "stray-proof"
+    /// A connection that was refused before it could say anything: no room, no TLS where it is spoken, no certificate
+    /// for the name that it asked for.
+    case refusedConnection = "refused-connection"
 }
