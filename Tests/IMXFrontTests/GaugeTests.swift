@@ -187,8 +187,10 @@ private final class Doorstep {
         let peer = it.enter()
         try it.trust(peer)
         var records = ByteBuffer()
-        for _ in 0..<1000 { records.writeInteger(0x0000_0000_1A1A_0000 as UInt64)
-            records.writeInteger(0 as UInt32) }
+        for _ in 0..<1000 {
+            records.writeInteger(0x0000_0000_1A1A_0000 as UInt64)
+            records.writeInteger(0 as UInt32)
+        }
         var taken = 0
         for _ in 0..<600 {
             for _ in 0..<10 where !it.unread.contains(peer) {
