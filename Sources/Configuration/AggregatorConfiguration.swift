@@ -29,6 +29,8 @@ package struct AggregatorConfiguration: Sendable {
     package let dns: DNS
     /// Certificates.
     package let tls: TLS
+    /// What this process is among several that serve the same domains; nil where it is alone.
+    package let node: Node?
     /// Foreign domains that nothing is taken from.
     package let blocked: Set<Domain>
     /// The classes by name.
@@ -64,6 +66,25 @@ package struct AggregatorConfiguration: Sendable {
         package let believesSystemAuthorities: Bool
         /// How often the certificate files are looked at.
         package let lookForChanges: Interval
+    }
+
+    /// One of several processes that serve the same domains.
+    package struct Node: Sendable, Hashable {
+        /// Its number.
+        package let number: Int
+        /// Where each of them listens.
+        package let socketDirectory: String
+        /// What they share.
+        package let key: Secret
+
+        package static func == (a: Node, b: Node) -> Bool {
+            a.number == b.number && a.socketDirectory == b.socketDirectory && a.key.reveal() == b.key.reveal()
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(number)
+            hasher.combine(socketDirectory)
+        }
     }
 
     /// Bounds on what the process holds.

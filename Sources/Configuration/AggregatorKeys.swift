@@ -52,6 +52,7 @@ package enum AggregatorKeys {
         ),
         SettingsKey(section: "dns", dns, "How the aggregators of other domains are found"),
         SettingsKey(section: "tls", tls, "Certificates, ours and those of others"),
+        SettingsKey(section: "node", node, "What this process is among several that serve the same domains"),
         SettingsKey(
             "block",
             .list(.domain, count: 0...100_000),
@@ -157,6 +158,29 @@ package enum AggregatorKeys {
             .duration(.seconds(1) ... .seconds(86_400)),
             .defaultsTo("30s"),
             "How often the certificate files are looked at for changes"
+        ),
+    ]
+
+    static let node: [SettingsKey] = [
+        SettingsKey(
+            "number",
+            .integer(0...65_535),
+            .defaultsTo("0"),
+            "The number of this process among them; no two have the same"
+        ),
+        SettingsKey(
+            "socket-directory",
+            .path,
+            .optional,
+            example: "/run/imx/nodes",
+            "Directory where each of them listens at node-NUMBER.sock; without it this process is alone"
+        ),
+        SettingsKey(
+            "key",
+            .secret,
+            .optional,
+            example: "{ file: /etc/imx/node.key }",
+            "At least 32 characters that they all share and nobody else has; needed with socket-directory"
         ),
     ]
 

@@ -23,6 +23,8 @@ final class FrontConnection {
     let source: SourceAddress
     /// The link that the connection serves, where we dialled.
     let link: PeerLink?
+    /// What the connection carries for its link.
+    var line: PeerLine?
     var machine: ConnectionMachine
     /// What TLS says about the connection; nil where it is plain.
     var security: ConnectionSecurity?
@@ -49,6 +51,8 @@ final class FrontConnection {
     private(set) var trusted: [DomainPair: TrustedPair] = [:]
     /// The pair that the last record was for: records come in runs.
     private var recentPair: TrustedPair?
+    /// What the servers that are asked about claims made here have shown, until the claims end.
+    var legLevels: [DomainPair: TrustLevel] = [:]
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
     /// The domain that the peer last claimed to be, proved or not, for the log.
@@ -89,6 +93,9 @@ final class FrontConnection {
         self.machine = machine
         source = SourceAddress(address)
     }
+
+    /// What logs call the peer: the place that we dialled, or the address that it came from.
+    var peerName: String { line?.endpoint.description ?? address }
 
     /// Remembers a request and returns the cookie to send it with.
     func remember(_ request: Request, now: Instant) -> UInt64 {
@@ -138,5 +145,22 @@ final class FrontConnection {
         let pair = TrustedPair(source: source, target: target, until: until)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
+    }
+
+    /// Whether the peer takes one more verification: before anything is authenticated there are bounds to them.
+    var hasVerificationRoom: Bool { machine.isAuthenticated || (line?.verified ?? 0) < 48 }
+
+    /// The domains here that the peer is trusted to send to.
+    func trustedTargets(now: Instant) -> [Domain] {
+        let targets = trusted.values.filter { $0.until > now }.map(\.target)
+        return Set(targets).sorted { $0.name < $1.name }
+    }
+
+    /// Ends the trust of the pairs for which `isOver` holds, and returns them.
+    func endTrust(where isOver: (TrustedPair) -> Bool) -> [TrustedPair] {
+        let ended = trusted.filter { isOver($0.value) }
+        for pair in ended.keys { trusted[pair] = nil }
+        recentPair = nil
+        return Array(ended.values)
     }
 }

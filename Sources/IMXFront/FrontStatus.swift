@@ -57,10 +57,10 @@ extension IMXFront {
         }
         let open = all.prefix(Self.shown).map { connection in
             let confirmed =
-                connection.link?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
+                connection.line?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
             return PeerStatus(
                 isOutgoing: connection.role == .dialler,
-                address: connection.link?.endpoint.description ?? connection.address,
+                address: connection.peerName,
                 state: connection.peer == nil ? "greeting" : connection.isLeaving ? "closing" : "open",
                 pairs: Array(
                     (connection.role == .dialler
@@ -70,7 +70,7 @@ extension IMXFront {
             )
         }
         let waiting = links.values.prefix(Self.shown).compactMap { link -> PeerStatus? in
-            guard case .waiting = link.state else { return nil }
+            guard link.timer != nil else { return nil }
             return PeerStatus(
                 isOutgoing: true,
                 address: link.endpoint.description,

@@ -108,7 +108,7 @@ extension IMXFront {
 
     private func identity(of connection: FrontConnection) -> Logger.Metadata {
         var all: Logger.Metadata = ["address": "\(connection.address)"]
-        if let link = connection.link { all["peer"] = "\(link.endpoint)" }
+        if connection.line != nil { all["peer"] = "\(connection.peerName)" }
         if let pair = connection.trusted.values.first {
             all["domain"] = "\(pair.source)"
         } else if let claimed = connection.claimed {

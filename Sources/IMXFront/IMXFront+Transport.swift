@@ -11,10 +11,9 @@ package import struct NIOCore.ByteBuffer
 extension IMXFront {
     package func accepted(_ handle: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         burst {
-            let refusal = isStopping ? .stopping : admission.admit(SourceAddress(address), now: now)
+            let refusal = isStopping || draining != nil ? .stopping : admission.admit(SourceAddress(address), now: now)
             if let refusal { return turnAway(handle, refusal, address: address) }
-            let connection = makeConnection(.acceptor, handle, address: address, link: nil)
-            connection.security = security
+            let connection = makeConnection(.acceptor, handle, address: address, link: nil, security: security)
             markDirty(connection)
         }
     }
@@ -27,6 +26,7 @@ extension IMXFront {
     package func connected(_ handle: ConnectionHandle, security: ConnectionSecurity?) {
         guard let connection = connections[handle] else { return }
         connection.security = security
+        if security?.exporter != nil { connection.machine.offer(.channelBinding) }
         burst { markDirty(connection) }
     }
 
@@ -54,8 +54,8 @@ extension IMXFront {
         connection.isWritable = isWritable
         connection.burden.writability(isWritable, now: now)
         if !isWritable { file(connection) }
-        guard let link = connection.link else { return updateReading(connection) }
-        if isWritable { burst { pump(link) } }
+        guard connection.link != nil else { return updateReading(connection) }
+        if isWritable { burst { pump(connection) } }
     }
 
     package func closed(_ handle: ConnectionHandle, reason: String) {
@@ -74,7 +74,7 @@ extension IMXFront {
         }
         markDirty(connection)
         if connection.machine.isAuthenticated, !connection.burden.isCountedAuthenticated { authenticated(connection) }
-        if let link = connection.link { pump(link) }
+        pump(connection)
     }
 
     private func authenticated(_ connection: FrontConnection) {
@@ -94,36 +94,11 @@ extension IMXFront {
             admission.left(connection.source, wasAuthenticated: connection.burden.isCountedAuthenticated)
         case .dialler: admission.hangUp(connection.source)
         }
-        putBack(connection.machine.takeUnhandled().compactMap { connection.take($0) }, asRepeats: false)
-        putBack(connection.machine.takeRemaining().compactMap { connection.take($0) }, asRepeats: true)
+        putBackAll(from: connection)
         forgetDialbacks(of: connection)
-        if let link = connection.link, link.isServed(by: connection.handle) {
-            linkIsDown(
-                link,
-                wasUp: connection.peer != nil,
-                hasServed: connection.hasServed,
-                reason: connection.endReason ?? reason
-            )
-        }
+        if connection.line != nil { lineEnded(connection, reason: reason) }
+        finishDrainIfEmpty()
         finishStopIfClosed()
-    }
-
-    /// Puts what has no answer back in line, before everything that waits there, in the order in which it was sent.
-    private func putBack(_ requests: [FrontConnection.Request], asRepeats: Bool) {
-        for request in requests.reversed() {
-            switch request {
-            case .delivery(let delivery, let pair, let isRepeat):
-                // A repeat that the peer did not take stays one: an earlier connection may have brought it there.
-                if asRepeats || isRepeat {
-                    pair.toRepeat.prepend(delivery)
-                } else {
-                    pair.waiting.prepend(delivery)
-                    waiting[delivery.ticket] = pair
-                }
-            case .claim(let pair): if pair.claim == .asked { pair.claim = .none }
-            case .verification(let id): verificationFailed(id)
-            }
-        }
     }
 
     // MARK: The end

@@ -18,10 +18,9 @@ extension EndToEnd {
             plan.domains["b.example"] = "people"
             plan.peers["a.example"] = ports.north
             // Room for the crowd, so that it is the time alone that bounds it.
-            plan.further = [
-                "limits: { connections: 19000, connections-unverified: 19000, connections-from-address: 1000, "
+            plan.more =
+                "limits: { connections: 19000, connections-unverified: 24000, connections-from-address: 1000, "
                     + "connections-from-network: 19000, new-connections: 50000 }"
-            ]
             south = try AggregatorProcess(plan, in: scratch)
             var other = AggregatorPlan(name: "north", listen: ports.north)
             other.adapters["people"] = "{ kind: stub, users: { ann: {} } }"
@@ -53,14 +52,18 @@ extension EndToEnd.CrowdTests {
         try await Task.sleep(for: .seconds(3))
         let before = try residentKiB(of: south.pid)
         var dearest = 0
-        for wave in 0..<4 as Range<UInt8> {
-            let made = crowd.come(5000, network: 2 + wave, saying: Self.greeting)
-            #expect(made == 5000)
-            try await Task.sleep(for: .seconds(2))
-            dearest = max(dearest, (try residentKiB(of: south.pid) - before) * 1024 / made)
+        for wave in 0..<8 as Range<UInt8> {
+            let made = crowd.come(2500, network: 2 + wave, saying: Self.greeting)
+            #expect(made == 2500)
+            try await Task.sleep(for: .milliseconds(500))
+            // On a slow machine the time of the first is over before the last is there.
+            let open = crowd.left()
+            let cost = try residentKiB(of: south.pid) - before
+            if open >= 1000 { dearest = max(dearest, cost * 1024 / open) }
             if wave % 2 == 0 { crowd.leave() }
             try await eventually("empty room", within: .seconds(30)) { crowd.left() == 0 }
         }
+        #expect(dearest > 0)
         try await Task.sleep(for: .seconds(10))
         let after = try residentKiB(of: south.pid)
         print("resident before \(before) KiB, after \(after) KiB, at most \(dearest) octets for each connection")

@@ -49,16 +49,6 @@ struct StatusReport: Codable, Sendable, Hashable {
         var inFlight: Int
     }
 
-    /// All connections to and from peers in numbers.
-    struct Connections: Codable, Sendable, Hashable {
-        /// Connections that peers made.
-        var incoming = 0
-        /// Those of them on which nobody has proved to be anybody yet.
-        var unauthenticated = 0
-        /// Connections that we made.
-        var outgoing = 0
-    }
-
     /// A certificate in use.
     struct Certificate: Codable, Sendable, Hashable {
         /// The domain that it is served for.
@@ -68,6 +58,16 @@ struct StatusReport: Codable, Sendable, Hashable {
         var notAfter: String
         /// The names that it is good for.
         var names: [String]
+    }
+
+    /// All connections to and from peers in numbers.
+    struct Connections: Codable, Sendable, Hashable {
+        /// Connections that peers made.
+        var incoming = 0
+        /// Those of them on which nobody has proved to be anybody yet.
+        var unauthenticated = 0
+        /// Connections that we made.
+        var outgoing = 0
     }
 
     /// An earlier life of the aggregator.

@@ -57,6 +57,17 @@ final class NodeControl: ControlHandler {
         case .reload: reload(answer)
         case .trust: answer(.trust(trust.all.map(TrustReport.init)))
         case .forgetTrust(let name): forgetTrust(name, answer)
+        case .drain(let to, let seconds): drain(to, seconds, answer)
+        }
+    }
+
+    private func drain(_ to: String?, _ seconds: UInt32, _ answer: @escaping (ControlResponse) -> Void) {
+        let endpoint = to.flatMap { Endpoint($0) }
+        if let to, endpoint == nil { return answer(.refused("\"\(to)\" is not a host and a port")) }
+        tool.host.logger.notice("draining", metadata: ["to": "\(to ?? "wherever the look-up leads")"])
+        let count = front.peers.count
+        front.drain(to: endpoint.map { PeerEndpoint(host: $0.host, port: $0.port) }, seconds: seconds) {
+            answer(.drained(connections: count))
         }
     }
 

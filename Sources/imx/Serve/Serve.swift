@@ -76,6 +76,14 @@ enum Serve {
         _ configuration: AggregatorConfiguration,
         _ loop: any EventLoop
     ) throws {
+        do {
+            try loop.flatSubmit { node.value.joinNodes() }.wait()
+        } catch {
+            throw CommandFailure(
+                "cannot listen in the node's socket-directory: \(error)\n"
+                    + "    make the directory for the user that runs imx, or change \"node.socket-directory\""
+            )
+        }
         for endpoint in configuration.listen {
             do {
                 let port = try loop.flatSubmit { node.value.listen(on: endpoint) }.wait()
