@@ -92,7 +92,7 @@ let package = Package(
             name: "imx",
             dependencies: [
                 "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
-                "IMXWire", "MessageFormats", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
+                "IMXWire", "MessageFormats", "Digests", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
                 nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -113,7 +113,7 @@ let package = Package(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "TransportSecurity", nio, logging,
+                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         .testTarget(
@@ -147,6 +147,13 @@ let package = Package(
                 "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "XMLStream",
                 nio, posix, logging,
             ]
+        ),
+        // The fuzzer's inputs that are kept; the fuzzer itself is a package of its own in the same folder.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["EnvelopeModel", "IMXWire", "XMLStream", "MessageFormats", "Discovery", nio],
+            path: "Tests/Fuzz/Sources",
+            exclude: ["Fuzzer"]
         ),
         .testTarget(
             name: "EndToEndTests",

@@ -6,6 +6,7 @@ import IMXWire
 import Logging
 import NIOCore
 import Telemetry
+import TransportSecurity
 
 /// The way to other aggregators: IMX/1 over a transport.
 ///
@@ -28,21 +29,31 @@ package final class IMXFront: Adapter, TransportDelegate {
     let resolver: any PeerResolver
     let isHosted: (Domain) -> Bool
     let policy: PeerPolicy
+    /// The way to the other nodes of the cluster; nil where there is none.
+    let bus: (any NodeBus)?
     var connections: [ConnectionHandle: FrontConnection] = [:]
-    var connectionsByAddress: [String: Int] = [:]
-    var links: [Set<PeerEndpoint>: PeerLink] = [:]
-    var routes: [PairKey: Route] = [:]
-    var recentRoute: (key: PairKey, route: Route)?
+    var links: [PeerLink.Key: PeerLink] = [:]
+    var foreignDomains: [Domain: PeerDomain] = [:]
+    var pairs: [PairKey: PairQueue] = [:]
+    var recentPair: PairQueue?
     /// Where each delivery that waits in a pair's queue waits.
     var waiting: [Ticket: PairQueue] = [:]
     var acceptor: DialbackAcceptor
     var claimant: DialbackClaimant
+    /// The day, counted from 1970, under whose key tokens are made.
+    var tokenDay: UInt32?
     var generator = SystemRandomNumberGenerator()
     /// What the present burst brought for the core.
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
     var peerMemory = PeerMemory()
-    var logBudget = LogBudget()
+    var admission: ConnectionAdmission
+    var connectionClock: ConnectionClock
+    var logBudget = LogBudget<AddressBlock?>()
+    /// When lines that were left out were last told apart from a line of their own network.
+    var leftOutTold = Instant.start
+    /// What was refused to peers, by reason.
+    var refusals: [PeerRefusal: UInt64] = [:]
     /// Where a body becomes a MIME entity.
     var entity = ByteBuffer()
     /// More than zero while a burst is being worked on, at the end of which everything is flushed at once.
@@ -51,6 +62,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     var now: Instant
     var isStopping = false
     var stopCompletion: (() -> Void)?
+    /// How far taking this node out of service has come; nil where it is in service.
+    var draining: Draining?
     private var tagSpace: UInt32 = 0
 
     struct PairKey: Hashable {
@@ -58,27 +71,16 @@ package final class IMXFront: Adapter, TransportDelegate {
         let target: Domain
     }
 
-    /// How envelopes of a pair leave.
-    final class Route {
-        let pair: PairQueue
-        /// Nil while the domain is being looked up.
-        var link: PeerLink?
-        /// Whether a look-up is out.
-        var isLookedUp = false
-
-        init(pair: PairQueue) {
-            self.pair = pair
-        }
-    }
-
-    /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated.
+    /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated; where an answer of
+    /// theirs changes, ``policyChanged()`` is to be called.
     package init(
         host: any AdapterHost,
         settings: FrontSettings,
         transport: any Transport,
         resolver: any PeerResolver,
         isHosted: @escaping (Domain) -> Bool,
-        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now })
+        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now }),
+        bus: (any NodeBus)? = nil
     ) {
         self.host = host
         self.settings = settings
@@ -86,43 +88,19 @@ package final class IMXFront: Adapter, TransportDelegate {
         self.resolver = resolver
         self.isHosted = isHosted
         self.policy = policy
+        self.bus = bus
         now = host.scheduler.now
+        admission = ConnectionAdmission(limits: settings.admission)
+        connectionClock = ConnectionClock(now: now)
         acceptor = DialbackAcceptor(limits: settings.dialback)
-        claimant = DialbackClaimant(
-            tokens: ClaimTokens(key: Octets32(using: &generator)),
-            limits: settings.dialback
-        )
+        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)), limits: settings.dialback)
         transport.delegate = self
+        renewTokenKey()
+        bus?.prove = { [weak self] in self?.prove($0) ?? false }
     }
 
     package func start() {
         host.linkChanged(to: .up)
-    }
-
-    // MARK: Time
-
-    /// How often the connections are told the time.
-    private static let clockGrain = Interval.milliseconds(500)
-
-    /// Keeps telling the time for as long as there is a connection.
-    func watchClock() {
-        guard clockTimer == nil, !connections.isEmpty else { return }
-        clockTimer = host.scheduler.schedule(after: Self.clockGrain) { [weak self] in
-            guard let self else { return }
-            clockTimer = nil
-            burst {
-                for connection in Array(self.connections.values) {
-                    connection.machine.tick(now: self.now)
-                    if connection.isSilent(for: self.settings.answerPatience, now: self.now) {
-                        // It answers pings perhaps, but nothing that was asked; its window would be full for ever.
-                        connection.machine.abort(IMXError(.timedOut, "no request was answered", scope: .connection))
-                    }
-                    self.work(on: connection)
-                }
-                self.expireDialbacks()
-            }
-            watchClock()
-        }
     }
 
     // MARK: Bursts
@@ -159,18 +137,12 @@ package final class IMXFront: Adapter, TransportDelegate {
         dirty.removeAll(keepingCapacity: true)
         for connection in connections {
             connection.isDirty = false
-            if let octets = connection.machine.takeOutbound() { transport.write(octets, on: connection.handle) }
+            if let octets = connection.machine.takeOutbound() {
+                if !connection.isWritable { connection.burden.wrote(octets.readableBytes) }
+                transport.write(octets, on: connection.handle)
+            }
             if connection.mustClose { transport.close(connection.handle) }
         }
-    }
-
-    /// Logs something that a stranger caused, unless strangers have caused too much of it.
-    func notice(_ message: Logger.Message, metadata: Logger.Metadata) {
-        guard let leftOut = logBudget.take(now: now) else { return }
-        if leftOut > 0 {
-            host.logger.warning("lines about peers were left out", metadata: ["count": "\(leftOut)"])
-        }
-        host.logger.notice(message, metadata: metadata)
     }
 
     // MARK: Connections
@@ -179,7 +151,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         _ role: ConnectionRole,
         _ handle: ConnectionHandle,
         address: String,
-        link: PeerLink?
+        link: PeerLink?,
+        security: ConnectionSecurity? = nil
     ) -> FrontConnection {
         tagSpace = (tagSpace + 1) % 4095
         var hello = HelloRecord(
@@ -187,7 +160,13 @@ package final class IMXFront: Adapter, TransportDelegate {
             nonce: ConnectionNonce(random: &generator),
             dialled: link?.dialled.octets
         )
-        hello.software = settings.software.isEmpty ? nil : ByteBuffer(string: settings.software)
+        // A connection that is made to verify a claim says as little as it can: claimants must not have us send others
+        // more than they sent us.
+        let isForData = link?.hasData ?? true
+        var machineSettings = settings.connection
+        machineSettings.grease = machineSettings.grease && isForData
+        hello.software = settings.software.isEmpty || !isForData ? nil : ByteBuffer(string: settings.software)
+        hello.capabilities = security?.exporter == nil ? [] : [.channelBinding]
         let connection = FrontConnection(
             handle: handle,
             role: role,
@@ -196,12 +175,15 @@ package final class IMXFront: Adapter, TransportDelegate {
             machine: ConnectionMachine(
                 role,
                 hello: hello,
-                settings: settings.connection,
+                settings: machineSettings,
                 tagSpace: tagSpace,
                 now: now
             )
         )
+        connection.security = security
         connections[handle] = connection
+        if role == .dialler { admission.call(connection.source) }
+        file(connection)
         watchClock()
         return connection
     }

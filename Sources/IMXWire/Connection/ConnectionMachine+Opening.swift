@@ -31,6 +31,9 @@ extension ConnectionMachine {
         windowLimit = Int(min(hello.maxInflight ?? HelloRecord.defaultMaxInflight, Self.inflightCap))
         peerMaxRecord = min(hello.maxRecord ?? HelloRecord.defaultMaxRecord, ConnectionSettings.recordCap)
         if role == .acceptor {
+            guard current.readableBytes <= settings.unauthenticatedOctets else {  // IMX-1 §4.4
+                throw .fatal(.rateLimited, "too many octets before authentication")
+            }
             phase = .deciding
             return .dialled(hello)
         }
@@ -49,6 +52,12 @@ extension ConnectionMachine {
     package mutating func refuse(_ code: OutcomeCode, _ text: String, now: Instant) {
         guard phase == .deciding else { return }
         fail(.fatal(code, text, .dialled))
+    }
+
+    /// Lists a capability that turned out after the machine was made; in vain once our HELLO is sent.
+    package mutating func offer(_ capability: Capability) {
+        guard localHelloOctets.readableBytes == 0, !localHello.capabilities.contains(capability) else { return }
+        localHello.capabilities.append(capability)
     }
 
     private mutating func open(now: Instant) {

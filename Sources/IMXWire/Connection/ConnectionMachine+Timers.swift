@@ -14,7 +14,7 @@ extension ConnectionMachine {
         }
         var wake = min(drainDeadline, closeDeadline, idleDeadline)
         if isAuthenticated {
-            wake = min(wake, lastHeard + (pingSent ? settings.pingAfter + settings.pingTimeout : settings.pingAfter))
+            wake = min(wake, pingSent.map { $0 + settings.pingTimeout } ?? lastHeard + settings.pingAfter)
         } else {
             wake = min(wake, openingDeadline)
         }
@@ -40,10 +40,11 @@ extension ConnectionMachine {
         if now >= idleDeadline { return sendLast(.delivered, "idle", now: now) }
         if now >= recordDeadline { return fail(.fatal(.timedOut, "record took too long")) }
         if isAuthenticated {
-            if now >= lastHeard + settings.pingAfter + settings.pingTimeout, pingSent {
-                fail(.fatal(.timedOut, "peer is silent"))
-            } else if now >= lastHeard + settings.pingAfter, !pingSent {
-                pingSent = true
+            // The peer's time runs from the question, however late our own clock was to ask.
+            if let pingSent {
+                if now >= pingSent + settings.pingTimeout { fail(.fatal(.timedOut, "peer is silent")) }
+            } else if now >= lastHeard + settings.pingAfter {
+                pingSent = now
                 ping(now: now)
             }
         } else if now >= openingDeadline {
@@ -68,7 +69,15 @@ extension ConnectionMachine {
     /// When the connection has been without work for too long.
     private var idleDeadline: Instant {
         guard inboundOpen == 0, window.count == 0 else { return .distantFuture }
-        return lastActivity + (isAuthenticated ? .seconds(Int(settings.idleSeconds)) : settings.unauthenticatedIdle)
+        return lastActivity + (isAuthenticated ? idleTime : settings.unauthenticatedIdle)
+    }
+
+    /// How long this end keeps an idle connection. The dialler leaves before the time that the acceptor has published,
+    /// so that it never sends into a connection that is just being closed (IMX 4.4.6).
+    private var idleTime: Interval {
+        let own = Interval.seconds(Int(settings.idleSeconds))
+        guard role == .dialler, let published = peerHello?.idleSeconds else { return own }
+        return min(own, Interval(nanoseconds: Int64(published) * 900_000_000))
     }
 
     /// Asks the peer for a sign of life.

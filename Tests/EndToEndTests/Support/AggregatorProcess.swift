@@ -16,6 +16,8 @@ struct AggregatorPlan: Sendable {
     var deadline = 10
     /// How long a stop may take, in seconds.
     var stopWithin = 10
+    /// Further lines of YAML.
+    var more = ""
 
     /// Adds an XMPP server's domain, reached through its component port.
     mutating func host(_ server: some XMPPServer, form: String = "native") {
@@ -47,6 +49,7 @@ struct AggregatorPlan: Sendable {
             \(table(adapters))
             domains:
             \(table(domains.mapValues { "{ adapter: \($0) }" }))
+            \(more)
 
             """
     }
