@@ -42,7 +42,7 @@ final class SocketHandler: ChannelInboundHandler {
     // How long what was written may take to leave, and the peer to close its side after that.
     private static let flushTime = TimeAmount.seconds(5)
     private static let lingerTime = TimeAmount.seconds(1)
-    private static let maximumDropped = 64 * 1024
+    private static let maximumDropped = 1024 * 1024
 
     init(handle: ConnectionHandle, address: String?, usesTLS: Bool, transport: SocketTransport) {
         self.handle = handle
@@ -94,7 +94,9 @@ final class SocketHandler: ChannelInboundHandler {
     /// What comes after our end is not wanted, and who goes on sending is not waited for.
     private func drop(_ octets: ByteBuffer, _ context: ChannelHandlerContext) {
         dropped += octets.readableBytes
-        if dropped > SocketHandler.maximumDropped { context.close(promise: nil) }
+        guard dropped > SocketHandler.maximumDropped else { return }
+        if stage == .closing { reason = "closed by us, and the peer went on sending" }
+        context.close(promise: nil)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {

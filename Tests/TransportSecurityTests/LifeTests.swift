@@ -246,11 +246,13 @@ struct LifeTests {
         try await server.run { transport, recorder in
             recorder.echoes = false
             recorder.keeps = false
+            transport.write(ByteBuffer(string: "goodbye"), on: far)
             transport.close(far)
             recorder.lines[far]?.receivedCount = 0
         }
         let line = try await server.wait { _, recorder in recorder.lines[far].flatMap { $0.closed == nil ? nil : $0 } }
         #expect(line.receivedCount == 0)
+        #expect(line.closed == "closed by us, and the peer went on sending")
         withExtendedLifetime(peer) {}
     }
 

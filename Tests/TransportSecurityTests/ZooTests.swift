@@ -354,6 +354,13 @@ struct ZooTests {
         let summary = PresentedCertificate(chain: [own.der], roots: TrustRoots([]), isServer: true).summary
         #expect(summary.utf8.allSatisfy { (0x20...0x7E).contains($0) })
         #expect(summary.contains("SHA-256"))
+        let named = try Issued(
+            CertificatePlan(subject: "x", names: "DER:30:08:82:06:61:1b:5b:0a:0d:62"))
+        let evil = PresentedCertificate(chain: [named.der], roots: TrustRoots([]), isServer: true)
+        #expect(evil.summary.hasPrefix("a?[??b (SHA-256 "))
+        let domain = try #require(Domain("a.example"))
+        let refusal = evil.refusal(for: domain, host: nil, security: .insecure, time: now)
+        #expect(refusal == "the certificate is for a?[??b, not for a.example")
         let many = try Issued(.server("a.example", "b.example", "c.example", "d.example", "e.example"))
         let other = PresentedCertificate(chain: [many.der], roots: TrustRoots([]), isServer: true).summary
         #expect(other.hasPrefix("a.example, b.example, c.example and 2 more (SHA-256 "))
