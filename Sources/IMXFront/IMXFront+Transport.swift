@@ -19,6 +19,7 @@ extension IMXFront {
     }
 
     package func refused(from address: String, reason: String) {
+        host.count(.refusedConnection)
         burst { notice("connection refused", metadata: ["address": "\(address)", "reason": "\(reason)"]) }
     }
 

@@ -59,11 +59,15 @@ package final class SocketTransport: Transport {
     }
 
     private func accept(_ channel: any Channel, usesTLS: Bool) -> EventLoopFuture<Void> {
-        guard inboundCount < maximumConnections else { return channel.close() }
+        let address = channel.remoteAddress?.ipAddress ?? "unknown"
+        guard inboundCount < maximumConnections else {
+            delegate?.refused(from: address, reason: "there are \(inboundCount) connections, which is all there may be")
+            return channel.close()
+        }
         inboundCount += 1
         let handler = SocketHandler(
             handle: nextHandle(),
-            address: channel.remoteAddress?.ipAddress ?? "unknown",
+            address: address,
             usesTLS: usesTLS,
             transport: self
         )
@@ -131,7 +135,9 @@ package final class SocketTransport: Transport {
     }
 
     package func write(_ octets: ByteBuffer, on connection: ConnectionHandle) {
-        links[connection]?.channel.writeAndFlush(octets, promise: nil)
+        guard let link = links[connection] else { return }
+        link.handler.hasWritten = true
+        link.channel.writeAndFlush(octets, promise: nil)
     }
 
     package func setReading(_ isReading: Bool, on connection: ConnectionHandle) {

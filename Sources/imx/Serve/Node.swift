@@ -233,6 +233,7 @@ extension Node {
             report.changes.append("peers")
         }
         trustPolicy.configuration = new
+        front.policyChanged()
         if old.blocked != new.blocked { report.changes.append("block") }
         front.policyChanged()
         if old.logLevel != new.logLevel {
