@@ -93,6 +93,9 @@ final class AggregatorProcess: Sendable {
         configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
     }
 
+    /// The number of its present process; 0 where there is none.
+    var pid: pid_t { process?.pid ?? 0 }
+
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
     /// Starts it and waits until it answers on its port and all its links are up.
