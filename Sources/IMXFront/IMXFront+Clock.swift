@@ -62,6 +62,7 @@ extension IMXFront {
             connection.machine.abort(IMXError(.timedOut, "our octets are not read", scope: .connection))
         }
         if connection.burden.isRested(now: now) { updateReading(connection) }
+        connection.detachOldRequests()
         work(on: connection)
     }
 

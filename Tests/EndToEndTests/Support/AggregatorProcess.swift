@@ -16,6 +16,8 @@ struct AggregatorPlan: Sendable {
     var deadline = 10
     /// How long a stop may take, in seconds.
     var stopWithin = 10
+    /// How other domains are found, as YAML in flow style.
+    var dns = "{ resolver: off }"
     /// Further lines of YAML.
     var more = ""
 
@@ -40,7 +42,7 @@ struct AggregatorPlan: Sendable {
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
-            dns: { resolver: off }
+            dns: \(dns)
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
             classes: { default: { deadline: \(deadline)s } }
             peers:
