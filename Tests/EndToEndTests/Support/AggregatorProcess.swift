@@ -16,6 +16,16 @@ struct AggregatorPlan: Sendable {
     var deadline = 10
     /// How long a stop may take, in seconds.
     var stopWithin = 10
+    /// Foreign domain to an endpoint as the file spells it, for those that are not on 127.0.0.1.
+    var farPeers: [String: String] = [:]
+    /// Further lines at the top of the file.
+    var further: [String] = []
+
+    /// Adds domains that live in memory, with users who take everything.
+    mutating func hostInMemory(_ names: [String], users: [String]) {
+        adapters["memory"] = "{ kind: stub, users: { \(users.map { "\($0): {}" }.joined(separator: ", ")) } }"
+        for name in names { domains[name] = "memory" }
+    }
 
     /// Adds an XMPP server's domain, reached through its component port.
     mutating func host(_ server: some XMPPServer, form: String = "native") {
@@ -42,11 +52,12 @@ struct AggregatorPlan: Sendable {
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
             classes: { default: { deadline: \(deadline)s } }
             peers:
-            \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }))
+            \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }.merging(farPeers.mapValues { "[ \"\($0)\" ]" }) { $1 }))
             adapters:
             \(table(adapters))
             domains:
             \(table(domains.mapValues { "{ adapter: \($0) }" }))
+            \(further.joined(separator: "\n"))
 
             """
     }
@@ -68,9 +79,24 @@ final class AggregatorProcess: Sendable {
             var name: String
             var link: String
         }
+        struct Count: Decodable, Sendable {
+            var name: String
+            var count: Int
+        }
+        struct Peer: Decodable, Sendable {
+            var address: String
+            var direction: String
+            var state: String
+            var pairs: [String]
+        }
         var ledger: Ledger
         var waiting: Int
         var adapters: [Adapter]
+        var peers: [Peer]
+        var drops: [Count]
+
+        /// How often something was dropped for this reason.
+        func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
 
         /// accepted = delivered + failed + expired + uncertain + waiting.
         var balances: Bool { ledger.accepted == ledger.settled + waiting }
@@ -87,6 +113,9 @@ final class AggregatorProcess: Sendable {
         let state = try scratch.directory("imx-\(plan.name)/state")
         configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
     }
+
+    /// Where its commands reach it.
+    var controlSocket: String { directory.appending(path: "state/control.sock").path }
 
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
@@ -171,6 +200,9 @@ final class AggregatorProcess: Sendable {
 
     /// The last lines of its log.
     func tail(_ lines: Int = 20) -> String { process?.tail(lines) ?? "" }
+
+    /// Its process while it runs.
+    var pid: pid_t? { process?.pid }
 
     /// The lines of its log, of all runs, that hold `text`.
     func log(holding text: String) throws -> [String] {
