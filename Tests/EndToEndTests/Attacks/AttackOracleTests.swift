@@ -123,7 +123,7 @@ extension EndToEnd.AttackOracleTests {
             status += (try? await field.south.run(command).out) ?? ""
         }
         try await field.end()
-        let log = try field.south.log(holding: "").joined(separator: "\n")
+        let log = try field.south.log(holding: " ").joined(separator: "\n")
         #expect(log.contains("m.example") && status.contains("m.example"))
         for (name, text) in [("log", log), ("status", status)] {
             let bad = text.unicodeScalars.filter {
