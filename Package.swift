@@ -7,6 +7,7 @@ import PackageDescription
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let posix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -52,7 +53,7 @@ let package = Package(
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
         .target(
             name: "TransportSecurity",
-            dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioSSL]
+            dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioTLS, nioSSL]
         ),
         // Tier 3: the core. No socket, no wire format.
         .target(
@@ -133,7 +134,10 @@ let package = Package(
         .testTarget(name: "DiscoveryTests", dependencies: ["Discovery", "EnvelopeModel", nio, posix]),
         .testTarget(
             name: "TransportSecurityTests",
-            dependencies: ["TransportSecurity", "Discovery", "EnvelopeModel", "CLibCrypto", nio, posix, nioSSL]
+            dependencies: [
+                "TransportSecurity", "IMXFront", "IMXWire", "Discovery", "Digests", "EnvelopeModel", "CLibCrypto", nio,
+                posix, nioSSL,
+            ]
         ),
         .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio]),
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),

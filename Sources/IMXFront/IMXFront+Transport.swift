@@ -22,6 +22,10 @@ extension IMXFront {
         }
     }
 
+    package func refused(from address: String, reason: String) {
+        burst { notice("connection refused", metadata: ["address": "\(address)", "reason": "\(reason)"]) }
+    }
+
     package func connected(_ handle: ConnectionHandle, security: ConnectionSecurity?) {
         guard let connection = connections[handle] else { return }
         connection.security = security

@@ -1,37 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
-import Glibc
 package import IMXWire
 package import NIOCore
 import NIOPosix
+package import TransportSecurity
 
-/// TCP under the front: every channel lives on the one event loop of the aggregator.
+/// TCP and TLS under the front: every channel lives on the one event loop of the aggregator.
 package final class SocketTransport: Transport {
     package weak var delegate: (any TransportDelegate)?
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
+    /// Our certificates and whom we trust; nil where nothing here speaks TLS.
+    package let security: TLSService?
+    var certificateWatch: Scheduled<Void>?
+    private let gate: HandshakeGate?
     private let maximumConnections: Int
-    private var channels: [ConnectionHandle: any Channel] = [:]
+    private var links: [ConnectionHandle: Link] = [:]
     private var listeners: [any Channel] = []
     /// Connections that were asked for and are not there yet.
     private var dialling: Set<ConnectionHandle> = []
     private var inboundCount = 0
     private var lastHandle: UInt64 = 0
 
-    /// Makes a transport on `eventLoop` that takes at most so many connections at a time.
-    package init(eventLoop: any EventLoop, maximumConnections: Int) {
-        self.eventLoop = eventLoop
-        self.maximumConnections = maximumConnections
+    private struct Link {
+        var channel: any Channel
+        var handler: SocketHandler
     }
 
-    /// Listens on `endpoint`; the future gives the port, which the system chose where `endpoint` has port 0.
+    /// Makes a transport on `eventLoop` that takes at most so many connections at a time.
+    package init(eventLoop: any EventLoop, maximumConnections: Int, security: TLSService? = nil) {
+        self.eventLoop = eventLoop
+        self.maximumConnections = maximumConnections
+        self.security = security
+        gate = security.map { HandshakeGate($0.settings, eventLoop: eventLoop) }
+    }
+
+    /// Listens on `endpoint`, with TLS where it says so; the future gives the port, which the system chose where
+    /// `endpoint` has port 0.
     package func listen(on endpoint: PeerEndpoint) -> EventLoopFuture<UInt16> {
+        guard !endpoint.usesTLS || security != nil else {
+            return eventLoop.makeFailedFuture(TLSFailure("no certificates are configured for \(endpoint)"))
+        }
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
-                loopBound.value.accept(channel)
+                loopBound.value.accept(channel, usesTLS: endpoint.usesTLS)
             }
             .bind(host: endpoint.host, port: Int(endpoint.port))
             .map { channel in
@@ -40,27 +55,35 @@ package final class SocketTransport: Transport {
             }
     }
 
-    private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
+    private func accept(_ channel: any Channel, usesTLS: Bool) -> EventLoopFuture<Void> {
         guard inboundCount < maximumConnections else { return channel.close() }
         inboundCount += 1
-        let handle = register(channel)
-        let address = channel.remoteAddress?.ipAddress ?? "unknown"
+        let handler = SocketHandler(
+            handle: nextHandle(),
+            address: channel.remoteAddress?.ipAddress ?? "unknown",
+            usesTLS: usesTLS,
+            transport: self
+        )
         return eventLoop.makeCompletedFuture {
-            let handler = FrontChannelHandler(handle: handle, address: address, transport: self)
+            if usesTLS, let security, let gate {
+                try channel.pipeline.syncOperations.addHandler(TLSAcceptHandler(security, gate: gate))
+            }
             try channel.pipeline.syncOperations.addHandler(handler)
         }
     }
 
-    private func register(_ channel: (any Channel)?) -> ConnectionHandle {
+    private func nextHandle() -> ConnectionHandle {
         lastHandle += 1
-        let handle = ConnectionHandle(rawValue: lastHandle)
-        if let channel { channels[handle] = channel }
-        return handle
+        return ConnectionHandle(rawValue: lastHandle)
     }
 
     package func connect(to endpoint: PeerEndpoint, serverName: Domain, timeout: Interval) -> ConnectionHandle {
-        let handle = register(nil)
+        let handle = nextHandle()
         dialling.insert(handle)
+        guard !endpoint.usesTLS || security != nil else {
+            eventLoop.assumeIsolated().execute { self.failed(handle, reason: "TLS is not set up here") }
+            return handle
+        }
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.nanoseconds(timeout.nanoseconds))
@@ -69,117 +92,98 @@ package final class SocketTransport: Transport {
                 channel.eventLoop.makeCompletedFuture {
                     // A name may have several addresses and so several attempts, each with a channel of its own; the
                     // first that becomes active is the connection.
-                    let handler = FrontChannelHandler(handle: handle, address: nil, transport: loopBound.value)
-                    try channel.pipeline.syncOperations.addHandler(handler)
+                    let transport = loopBound.value
+                    let pipeline = channel.pipeline.syncOperations
+                    if endpoint.usesTLS, let security = transport.security {
+                        try TLSDialHandler.add(to: pipeline, security, serverName: serverName)
+                    }
+                    let handler = SocketHandler(
+                        handle: handle,
+                        address: nil,
+                        usesTLS: endpoint.usesTLS,
+                        transport: transport
+                    )
+                    try pipeline.addHandler(handler)
                 }
             }
             .connect(host: endpoint.host, port: Int(endpoint.port))
             .whenFailure { error in
-                loopBound.value.gone(handle, reason: SocketTransport.reason(error), wasInbound: false)
+                loopBound.value.failed(handle, reason: SocketHandler.reason(error))
             }
+        if endpoint.usesTLS {
+            eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(timeout.nanoseconds)) { [weak self] in
+                self?.dialTimedOut(handle)
+            }
+        }
         return handle
     }
 
-    /// What went wrong, in words for people.
-    fileprivate static func reason(_ error: any Error) -> String {
-        switch error {
-        case let failure as NIOConnectionError:
-            guard let last = failure.connectionErrors.last else { return "the name \(failure.host) was not found" }
-            return reason(last.error)
-        case let failure as IOError: return String(cString: strerror(failure.errnoCode))
-        case ChannelError.connectTimeout: return "no answer to the connection attempt in time"
-        default: return "\(error)"
+    /// The time for the connection and its handshake is over.
+    private func dialTimedOut(_ handle: ConnectionHandle) {
+        if dialling.contains(handle) {
+            failed(handle, reason: "no answer to the connection attempt in time")
+        } else if let link = links[handle], !link.handler.isEstablished {
+            link.handler.fail("the TLS handshake was not over in time", link.channel)
         }
     }
 
     package func write(_ octets: ByteBuffer, on connection: ConnectionHandle) {
-        channels[connection]?.writeAndFlush(octets, promise: nil)
+        links[connection]?.channel.writeAndFlush(octets, promise: nil)
     }
 
     package func setReading(_ isReading: Bool, on connection: ConnectionHandle) {
-        _ = channels[connection]?.setOption(.autoRead, value: isReading)
+        _ = links[connection]?.channel.setOption(.autoRead, value: isReading)
     }
 
     package func close(_ connection: ConnectionHandle) {
-        channels[connection]?.close(mode: .all, promise: nil)
+        if let link = links.removeValue(forKey: connection) {
+            link.handler.finish(link.channel)
+        } else if dialling.contains(connection) {
+            eventLoop.assumeIsolated().execute { self.failed(connection, reason: "the attempt was given up") }
+        }
     }
 
     package func stopListening() {
         for listener in listeners { listener.close(promise: nil) }
         listeners.removeAll()
+        certificateWatch?.cancel()
     }
 
+    // MARK: What handlers tell
+
     /// Takes `channel` as the connection that was asked for; false where another attempt was faster.
-    fileprivate func won(_ handle: ConnectionHandle, _ channel: any Channel) -> Bool {
-        guard dialling.remove(handle) != nil else { return false }
-        channels[handle] = channel
-        delegate?.connected(handle, security: nil)
+    func won(_ handler: SocketHandler, _ channel: any Channel) -> Bool {
+        guard dialling.remove(handler.handle) != nil else { return false }
+        links[handler.handle] = Link(channel: channel, handler: handler)
         return true
     }
 
-    fileprivate func gone(_ handle: ConnectionHandle, reason: String, wasInbound: Bool) {
-        channels[handle] = nil
-        dialling.remove(handle)
-        if wasInbound { inboundCount -= 1 }
-        delegate?.closed(handle, reason: reason)
-    }
-}
-
-/// The one handler of a connection: hands octets to the front and tells it when a burst is over.
-private final class FrontChannelHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
-    private let handle: ConnectionHandle
-    private let address: String?
-    private let transport: SocketTransport
-    private var isOver = false
-    /// Whether the channel is the connection, and not an attempt that came too late.
-    private var isOurs = false
-    private var reason = "the peer closed the connection"
-
-    init(handle: ConnectionHandle, address: String?, transport: SocketTransport) {
-        self.handle = handle
-        self.address = address
-        self.transport = transport
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        if let address {
-            isOurs = true
-            transport.delegate?.accepted(handle, from: address, security: nil)
+    /// The connection stands, handshake included.
+    func established(_ handler: SocketHandler, _ channel: any Channel, _ security: ConnectionSecurity?) {
+        if let address = handler.address {
+            links[handler.handle] = Link(channel: channel, handler: handler)
+            delegate?.accepted(handler.handle, from: address, security: security)
         } else {
-            isOurs = transport.won(handle, context.channel)
-            if !isOurs { context.close(promise: nil) }
+            delegate?.connected(handler.handle, security: security)
         }
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var octets = unwrapInboundIn(data)
-        transport.delegate?.received(&octets, on: handle)
+    /// A connection that the front was told of, or had asked for, is no more.
+    func gone(_ handle: ConnectionHandle, reason: String, wasInbound: Bool) {
+        links[handle] = nil
+        if wasInbound { inboundCount -= 1 }
+        delegate?.closed(handle, reason: reason)
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        transport.delegate?.readBurstEnded(on: handle)
+    /// A connection that was asked for never came to be.
+    private func failed(_ handle: ConnectionHandle, reason: String) {
+        guard dialling.remove(handle) != nil else { return }
+        delegate?.closed(handle, reason: reason)
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        transport.delegate?.writabilityChanged(context.channel.isWritable, on: handle)
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        reason = SocketTransport.reason(error)
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) { end() }
-
-    /// Comes for every channel, those too that were closed before they were active.
-    func handlerRemoved(context: ChannelHandlerContext) { end() }
-
-    private func end() {
-        guard !isOver else { return }
-        isOver = true
-        if isOurs || address != nil { transport.gone(handle, reason: reason, wasInbound: address != nil) }
+    /// A connection that the front was never told of is no more.
+    func refused(from address: String, reason: String) {
+        inboundCount -= 1
+        delegate?.refused(from: address, reason: reason)
     }
 }

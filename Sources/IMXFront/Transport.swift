@@ -56,6 +56,10 @@ package protocol TransportDelegate: AnyObject {
     /// handshake is over and `security` says what came of it.
     func accepted(_ connection: ConnectionHandle, from address: String, security: ConnectionSecurity?)
 
+    /// A peer that connected from `address` got no further, for a reason that people may read: its handshake failed, or
+    /// it spoke TLS where none is spoken. Nothing else is ever said of a connection that was not accepted.
+    func refused(from address: String, reason: String)
+
     /// A connection that we asked for stands, handshake included.
     func connected(_ connection: ConnectionHandle, security: ConnectionSecurity?)
 
@@ -70,4 +74,9 @@ package protocol TransportDelegate: AnyObject {
 
     /// The connection is gone or never came to be, for a reason that people may read.
     func closed(_ connection: ConnectionHandle, reason: String)
+}
+
+extension TransportDelegate {
+    /// Does nothing.
+    package func refused(from address: String, reason: String) {}
 }
