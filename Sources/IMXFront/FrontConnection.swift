@@ -125,4 +125,12 @@ final class FrontConnection {
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
     }
+
+    /// Ends the trust of the pairs for which `isOver` holds, and returns them.
+    func endTrust(where isOver: (TrustedPair) -> Bool) -> [TrustedPair] {
+        let ended = trusted.filter { isOver($0.value) }
+        for pair in ended.keys { trusted[pair] = nil }
+        recentPair = nil
+        return Array(ended.values)
+    }
 }

@@ -18,8 +18,25 @@ package struct FrontSettings: Sendable {
     package var connectTimeout = Interval.seconds(5)
     /// How long a peer may leave all requests that are out without an answer before the connection is given up.
     package var answerPatience = Interval.seconds(90)
+    /// Whether a certificate of ours is shown on connections that we dial, for which a peer may trust us unasked.
+    package var showsCertificate = false
+    /// What this process is in a cluster of nodes that serve the same domains; nil where it is alone.
+    package var node: NodeIdentity?
     /// The most connections that one address may hold open to here.
     package var connectionsPerAddress = 64
+
+    /// One of several processes that serve the same domains.
+    package struct NodeIdentity: Sendable {
+        /// The node's number, which no other node of the cluster has.
+        package let number: UInt16
+        /// What the nodes share and nobody else has.
+        package let secret: Octets32
+
+        package init(number: UInt16, secret: Octets32) {
+            self.number = number
+            self.secret = secret
+        }
+    }
 
     /// Makes settings.
     package init(serverID: ServerID, software: String = "imx-aggregator") {

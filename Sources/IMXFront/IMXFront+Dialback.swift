@@ -4,138 +4,17 @@ import EnvelopeModel
 import Glibc
 import IMXWire
 import Logging
+import TransportSecurity
 
 import struct NIOCore.ByteBuffer
 
-/// Trust, in both directions: what we claim on connections that we dialled, and what others claim on theirs.
-/// The machines decide; this file carries out (IMX-1 §6).
+/// What others claim: their own servers are asked (IMX-1 §6.4). The machine decides; this file carries out.
 extension IMXFront {
-    // MARK: What we claim
-
-    /// Asks the peer to trust us for the pair, or to go on doing so.
-    func askForTrust(_ pair: PairQueue, on connection: FrontConnection) {
-        guard connection.machine.requestRoom > 0, let id = connectionID(connection) else { return }
-        guard
-            let claim = claimant.claim(
-                pair.domains,
-                on: connection.handle,
-                id: id,
-                attempt: pair.refusals + 1,
-                now: now,
-                using: &generator
-            )
-        else { return }
-        let cookie = connection.remember(.claim(pair), now: now)
-        guard case .sent = connection.machine.send(claim: claim, cookie: cookie, now: now) else {
-            _ = connection.take(cookie)
-            return
-        }
-        if pair.claim != .confirmed { pair.claim = .asked }
-        markDirty(connection)
-    }
-
-    /// Asks for trust again at half of its life. Should that fail, the peer says so when its trust has run out.
-    private func renew(_ pair: PairQueue, until: Instant, on connection: FrontConnection) {
-        pair.renewal?.cancel()
-        let half = Interval(nanoseconds: (until - now).nanoseconds / 2)
-        pair.renewal = host.scheduler.schedule(after: half) { [weak self, weak connection] in
-            guard let self, let connection, pair.claim == .confirmed else { return }
-            burst { self.askForTrust(pair, on: connection) }
-        }
-    }
-
-    /// Both greetings in one value; nil before they are exchanged.
-    private func connectionID(_ connection: FrontConnection) -> ConnectionID? {
-        connection.machine.helloOctets.map { ConnectionID(dialler: $0.dialler, acceptor: $0.acceptor) }
-    }
-
-    func claimAnswered(_ pair: PairQueue, _ answer: AnswerRecord, on connection: FrontConnection) {
-        let outcome = claimant.answered(
-            answer,
-            pair: pair.domains,
-            on: connection.handle,
-            now: now,
-            using: &generator
-        )
-        let text = answer.details?.text.map { String(buffer: $0) }
-        settleClaim(pair, outcome, text: text, on: connection)
-    }
-
-    private func settleClaim(
-        _ pair: PairQueue,
-        _ outcome: DialbackClaimant.Outcome,
-        text: String?,
-        on connection: FrontConnection
-    ) {
-        switch outcome {
-        case .ignore:
-            host.count(.strayAnswer)
-        case .trusted(_, let until, _):
-            pair.claim = .confirmed
-            pair.confirmedAt = now
-            pair.refusals = 0
-            connection.hasServed = true
-            renew(pair, until: until, on: connection)
-            connection.machine.markAuthenticated()
-            // The other side is who our own look-up says it is, so its answers and its data for us are welcome here.
-            connection.trust(pair.target, pair.source, until: until)
-            log("trusted by the peer", pair, connection)
-            if let link = connection.link { pump(pair, link) }
-        case .failed where pair.claim == .confirmed:
-            log("trust was not renewed", pair, connection)
-        case .failed(_, let code, let attempt, let retryAt):
-            pair.refusals = attempt
-            guard let retryAt else {
-                let reason = text ?? "the peer refused to trust \(pair.source)"
-                return claimFailed(pair, Outcome(code, "\(pair.target) said: \(reason)"), on: connection)
-            }
-            pair.claim = .later
-            host.scheduler.schedule(after: retryAt - now) { [weak self, weak connection] in
-                guard let self, pair.claim == .later else { return }
-                pair.claim = .none
-                guard let link = connection?.link else { return }
-                link.hasBacklog = true
-                burst { self.pump(pair, link) }
-            }
-        case .closeConnection:
-            host.logger.warning("the peer could not confirm a claim", metadata: metadata(pair, connection))
-            pair.claim = .none
-            connection.machine.close(.notVerified, "not confirmed", now: now)
-        }
-    }
-
-    /// The peer will not trust us for the pair: what waits for it ends.
-    func claimFailed(_ pair: PairQueue, _ outcome: Outcome, on connection: FrontConnection) {
-        pair.claim = .none
-        pair.refusals = 0
-        host.logger.notice("not trusted by the peer: \(outcome.code)", metadata: metadata(pair, connection))
-        refuse(pair, outcome)
-    }
-
-    /// Somebody asks whether we made a claim. No authentication is needed for that (IMX-1 §6.5).
-    func take(_ record: VerifyRecord, tag: UInt32, on connection: FrontConnection) {
-        let isServed = Domain(canonical: record.source).map(isHosted) ?? false
-        switch claimant.verify(record, on: connection.handle, sourceIsServed: isServed, now: now) {
-        case .prove(let handle, let proof, let answer):
-            if let claimed = connections[handle] {
-                claimed.machine.send(proof: proof, now: now)
-                markDirty(claimed)
-            }
-            connection.machine.vouch()
-            connection.machine.answer(answer, to: .verify, tag: tag, now: now)
-        case .refuse(let answer):
-            connection.machine.answer(answer, to: .verify, tag: tag, now: now)
-        }
-    }
-
     // MARK: What others claim
 
     func take(_ record: ClaimRecord, tag: UInt32, on connection: FrontConnection) {
         guard let id = connectionID(connection) else { return }
-        let facts = DialbackAcceptor.Facts(
-            targetIsHosted: Domain(canonical: record.target).map(isHosted) ?? false,
-            sourceIsHosted: Domain(canonical: record.source).map(isHosted) ?? true
-        )
+        let pair = DomainPair(source: record.source, target: record.target)
         carryOut(
             acceptor.claim(
                 record,
@@ -143,11 +22,40 @@ extension IMXFront {
                 on: connection.handle,
                 id: id,
                 from: block(of: connection.address),
-                facts: facts,
+                octetsIn: connection.machine.counters.octetsIn,
+                facts: facts(of: pair, on: connection),
                 now: now,
                 using: &generator
             )
         )
+    }
+
+    /// What is hosted here, whom the operator lets in, and what the connection has to show for a claim. None of it is
+    /// chosen by what the claimant offers.
+    private func facts(of pair: DomainPair, on connection: FrontConnection) -> DialbackAcceptor.Facts {
+        guard let source = Domain(canonical: pair.source), let target = Domain(canonical: pair.target) else {
+            return DialbackAcceptor.Facts(targetIsHosted: false)
+        }
+        return DialbackAcceptor.Facts(
+            targetIsHosted: isHosted(target),
+            sourceIsHosted: isHosted(source),
+            policyAllows: !policy.isBlocked(source) && suffices(connection, for: source, target),
+            isCertified: level(of: connection, for: source) == .certificate
+        )
+    }
+
+    /// Whether the connection is good enough for a claim, whatever its source's server will say (IMX-1 §6.7).
+    private func suffices(_ connection: FrontConnection, for source: Domain, _ target: Domain) -> Bool {
+        let reached = level(of: connection, for: source)
+        switch required(hosted: target, peer: source) {
+        case .dialback: return true
+        case .tls: return reached >= .tls
+        case .certificate:
+            // The certificate is shown where the source's server is asked. What binds that to this connection is the
+            // proof, which somebody between could pass on unless it covers the TLS session too.
+            let isBound = connection.security?.exporter == nil || connection.machine.bothHave(.channelBinding)
+            return reached == .certificate || reached == .tls && isBound
+        }
     }
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
@@ -168,6 +76,7 @@ extension IMXFront {
             else { return }
             connection.machine.markAuthenticated()
             connection.trust(source, target, until: until)
+            noteTrust(in: source, on: connection)
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             markDirty(connection)
             host.logger.info(
@@ -192,16 +101,19 @@ extension IMXFront {
         }
     }
 
-    /// Asks the claimed domain's own server, found by our own look-up alone (IMX 6.3.1).
+    /// Asks the claimed domain's own server, found by our own look-up alone (IMX 6.3.1), on a connection on which it has
+    /// proved what is asked for. At most one place is dialled, and none where a connection is there or is being made.
     private func verify(_ id: DialbackAcceptor.PendingID) {
         guard let source = Domain(canonical: id.pair.source), let target = Domain(canonical: id.pair.target) else {
             return
         }
-        reach(source, atLeast: required(hosted: target, peer: source)) { [weak self] result in
+        let level = required(hosted: target, peer: source)
+        let shares: () -> Void = { [weak self] in self?.acceptor.needsNoDial(id) }
+        reach(source, atLeast: level, shares: shares) { [weak self] result in
             guard let self else { return }
             switch result {
             case .success(let connection): ask(id, on: connection)
-            case .failure: carryOut(acceptor.unreachable(id))
+            case .failure: verificationFailed(id)
             }
         }
     }
@@ -209,7 +121,7 @@ extension IMXFront {
     func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {
         guard let record = acceptor.verify(id) else { return }
         if connection.machine.isOpen, connection.machine.requestRoom == 0, let link = connection.link {
-            guard link.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id)) }
+            guard link.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id, now: now)) }
             link.verifications.append(id)  // a busy link is no sign that nobody is there
             link.hasBacklog = true
             return
@@ -217,20 +129,56 @@ extension IMXFront {
         let cookie = connection.remember(.verification(id), now: now)
         guard case .sent = connection.machine.send(verify: record, cookie: cookie, now: now) else {
             _ = connection.take(cookie)
-            return carryOut(acceptor.unreachable(id))
+            return carryOut(acceptor.unreachable(id, now: now))
         }
         markDirty(connection)
     }
 
     func verificationAnswered(_ id: DialbackAcceptor.PendingID, _ code: OutcomeCode) {
-        carryOut(acceptor.verifyAnswered(id, code))
+        carryOut(acceptor.verifyAnswered(id, code, now: now))
     }
 
     func verificationFailed(_ id: DialbackAcceptor.PendingID) {
-        carryOut(acceptor.unreachable(id))
+        carryOut(acceptor.unreachable(id, now: now))
     }
 
     // MARK: Ends
+
+    /// What is hosted here or whom the operator lets in has changed: trust and claims that would not be given now end,
+    /// each pair by itself; the connections and their other pairs go on.
+    package func policyChanged() {
+        burst {
+            for connection in connections.values {
+                let ended = connection.endTrust { pair in policy.isBlocked(pair.source) || !isHosted(pair.target) }
+                for pair in ended {
+                    host.logger.notice(
+                        "peer no longer trusted",
+                        metadata: [
+                            "from": "\(pair.source)", "to": "\(pair.target)", "address": "\(connection.address)",
+                            "reason": "\(policy.isBlocked(pair.source) ? "blocked" : "not hosted here")",
+                        ]
+                    )
+                }
+            }
+            let refusals = acceptor.policyChanged { handle, pair in
+                guard let connection = connections[handle] else { return .init(targetIsHosted: false) }
+                return facts(of: pair, on: connection)
+            }
+            for refusal in refusals { carryOut(refusal) }
+        }
+    }
+
+    /// Why a record for a pair that is not trusted on its connection is refused. A peer that has proved nothing learns
+    /// nothing about the rest.
+    func denial(_ source: ByteBuffer, _ target: ByteBuffer, on connection: FrontConnection) -> Outcome {
+        if connection.machine.isAuthenticated {
+            if !(Domain(canonical: target).map(isHosted) ?? false) {
+                return Outcome(.notServedHere, "not served here")  // IMX 4.3.3
+            }
+            if Domain(canonical: source).map(policy.isBlocked) ?? false { return Outcome(.refused, "source refused") }
+        }
+        return Outcome(.notAuthenticated, "this pair of domains is not authenticated on this connection")
+    }
 
     func forgetDialbacks(of connection: FrontConnection) {
         acceptor.closed(connection.handle)
@@ -238,6 +186,7 @@ extension IMXFront {
     }
 
     func expireDialbacks() {
+        renewTokenKey()
         for action in acceptor.expire(now: now) { carryOut(action) }
         for (handle, outcome) in claimant.expire(now: now, using: &generator) {
             guard let connection = connections[handle], case .failed(let domains, _, _, _) = outcome,
@@ -249,7 +198,7 @@ extension IMXFront {
 
     // MARK: Helpers
 
-    private func block(of address: String) -> AddressBlock {
+    func block(of address: String) -> AddressBlock {
         var v4 = in_addr()
         if inet_pton(AF_INET, address, &v4) == 1 { return AddressBlock(ipv4: UInt32(bigEndian: v4.s_addr)) }
         var v6 = in6_addr()
@@ -257,16 +206,5 @@ extension IMXFront {
         return AddressBlock(
             ipv6High: withUnsafeBytes(of: v6) { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
         )
-    }
-
-    private func log(_ what: Logger.Message, _ pair: PairQueue, _ connection: FrontConnection) {
-        host.logger.info(what, metadata: metadata(pair, connection))
-    }
-
-    private func metadata(_ pair: PairQueue, _ connection: FrontConnection) -> Logger.Metadata {
-        [
-            "from": "\(pair.source)", "to": "\(pair.target)",
-            "peer": "\(connection.link?.endpoint.description ?? connection.address)",
-        ]
     }
 }

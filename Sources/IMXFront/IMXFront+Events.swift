@@ -128,11 +128,7 @@ extension IMXFront {
     ) {
         host.count(.unauthenticated)
         connection.violations += 1
-        let isServed = Domain(canonical: to.domain).map(isHosted) ?? false
-        let outcome =
-            connection.machine.isAuthenticated && !isServed
-            ? Outcome(.notServedHere, "not served here")  // IMX 4.3.3
-            : Outcome(.notAuthenticated, "this pair of domains is not authenticated on this connection")
+        let outcome = denial(from.domain, to.domain, on: connection)
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
         guard connection.violations == 1 else { return }
         notice(

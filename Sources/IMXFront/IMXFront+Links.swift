@@ -154,10 +154,12 @@ extension IMXFront {
     }
 
     /// Makes a connection to `domain` on which it has proved at least `level`, or takes one that stands. At most one
-    /// address is dialled for it (IMX-1 §6.4); for verifications.
+    /// address is dialled for it (IMX-1 §6.4); for verifications. `shares` is called where no dial is made for it because
+    /// a connection stands or is being made.
     func reach(
         _ domain: Domain,
         atLeast level: TrustLevel,
+        shares: @escaping () -> Void = {},
         _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
     ) {
         let judged: (Result<FrontConnection, PeerLink.LinkFailure>) -> Void = { [weak self] result in
@@ -175,7 +177,13 @@ extension IMXFront {
                     return judged(.failure(.init(reason: "\(domain) was not found")))
                 }
                 let link = self.link(to: service, for: domain)
-                if case .up(let connection) = link.state, !connection.isLeaving { return judged(.success(connection)) }
+                switch link.state {
+                case .up(let connection) where !connection.isLeaving:
+                    shares()
+                    return judged(.success(connection))
+                case .opening: shares()
+                case .idle, .waiting, .up: break
+                }
                 link.waiters.append(judged)
                 self.openNow(link)
             }

@@ -16,8 +16,7 @@ extension IMXFront {
                 return transport.close(handle)
             }
             connectionsByAddress[address, default: 0] += 1
-            let connection = makeConnection(.acceptor, handle, address: address, link: nil)
-            connection.security = security
+            let connection = makeConnection(.acceptor, handle, address: address, link: nil, security: security)
             markDirty(connection)
         }
     }
@@ -29,6 +28,7 @@ extension IMXFront {
     package func connected(_ handle: ConnectionHandle, security: ConnectionSecurity?) {
         guard let connection = connections[handle] else { return }
         connection.security = security
+        if security?.exporter != nil { connection.machine.offer(.channelBinding) }
         burst { markDirty(connection) }
     }
 

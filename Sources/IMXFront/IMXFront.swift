@@ -6,6 +6,7 @@ import IMXWire
 import Logging
 import NIOCore
 import Telemetry
+import TransportSecurity
 
 /// The way to other aggregators: IMX/1 over a transport.
 ///
@@ -28,6 +29,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     let resolver: any PeerResolver
     let isHosted: (Domain) -> Bool
     let policy: PeerPolicy
+    /// The way to the other nodes of the cluster; nil where there is none.
+    let bus: (any NodeBus)?
     var connections: [ConnectionHandle: FrontConnection] = [:]
     var connectionsByAddress: [String: Int] = [:]
     var links: [Set<PeerEndpoint>: PeerLink] = [:]
@@ -37,6 +40,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     var waiting: [Ticket: PairQueue] = [:]
     var acceptor: DialbackAcceptor
     var claimant: DialbackClaimant
+    /// The day, counted from 1970, under whose key tokens are made.
+    var tokenDay: UInt32?
     var generator = SystemRandomNumberGenerator()
     /// What the present burst brought for the core.
     var submissions: [Submission] = []
@@ -71,14 +76,16 @@ package final class IMXFront: Adapter, TransportDelegate {
         }
     }
 
-    /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated.
+    /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated; where an answer of
+    /// theirs changes, ``policyChanged()`` is to be called.
     package init(
         host: any AdapterHost,
         settings: FrontSettings,
         transport: any Transport,
         resolver: any PeerResolver,
         isHosted: @escaping (Domain) -> Bool,
-        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now })
+        policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now }),
+        bus: (any NodeBus)? = nil
     ) {
         self.host = host
         self.settings = settings
@@ -86,13 +93,13 @@ package final class IMXFront: Adapter, TransportDelegate {
         self.resolver = resolver
         self.isHosted = isHosted
         self.policy = policy
+        self.bus = bus
         now = host.scheduler.now
         acceptor = DialbackAcceptor(limits: settings.dialback)
-        claimant = DialbackClaimant(
-            tokens: ClaimTokens(key: Octets32(using: &generator)),
-            limits: settings.dialback
-        )
+        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)), limits: settings.dialback)
         transport.delegate = self
+        renewTokenKey()
+        bus?.prove = { [weak self] in self?.prove($0) ?? false }
     }
 
     package func start() {
@@ -179,7 +186,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         _ role: ConnectionRole,
         _ handle: ConnectionHandle,
         address: String,
-        link: PeerLink?
+        link: PeerLink?,
+        security: ConnectionSecurity? = nil
     ) -> FrontConnection {
         tagSpace = (tagSpace + 1) % 4095
         var hello = HelloRecord(
@@ -187,7 +195,13 @@ package final class IMXFront: Adapter, TransportDelegate {
             nonce: ConnectionNonce(random: &generator),
             dialled: link?.dialled.octets
         )
-        hello.software = settings.software.isEmpty ? nil : ByteBuffer(string: settings.software)
+        // A connection that is made to verify a claim says as little as it can: claimants must not have us send others
+        // more than they sent us.
+        let isForData = link?.hasData ?? true
+        var machineSettings = settings.connection
+        machineSettings.grease = machineSettings.grease && isForData
+        hello.software = settings.software.isEmpty || !isForData ? nil : ByteBuffer(string: settings.software)
+        hello.capabilities = security?.exporter == nil ? [] : [.channelBinding]
         let connection = FrontConnection(
             handle: handle,
             role: role,
@@ -196,11 +210,12 @@ package final class IMXFront: Adapter, TransportDelegate {
             machine: ConnectionMachine(
                 role,
                 hello: hello,
-                settings: settings.connection,
+                settings: machineSettings,
                 tagSpace: tagSpace,
                 now: now
             )
         )
+        connection.security = security
         connections[handle] = connection
         watchClock()
         return connection

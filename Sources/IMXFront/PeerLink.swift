@@ -69,7 +69,10 @@ final class PeerLink {
     var endpoint: PeerEndpoint { endpoints[nextEndpoint % endpoints.count] }
 
     /// Whether anything waits to be sent.
-    var hasWork: Bool { !waiters.isEmpty || pairs.contains { !$0.isEmpty } }
+    var hasWork: Bool { !waiters.isEmpty || hasData }
+
+    /// Whether anything waits to be sent that is not for the claims of others.
+    var hasData: Bool { pairs.contains { !$0.isEmpty } }
 
     /// Whether the link stands or falls with the connection `handle`.
     func isServed(by handle: ConnectionHandle) -> Bool {

@@ -11,6 +11,8 @@ package struct PeerPolicy {
     package var noteTrust: (_ peer: Domain, TrustLevel) -> Void
     /// Why a numeric address that did not come from our configuration is not connected to; nil where it may be.
     package var addressRefusal: (_ address: String, _ port: UInt16) -> String?
+    /// Whether nothing is taken from a peer's domain.
+    package var isBlocked: (_ peer: Domain) -> Bool
     /// The time by which certificates are judged.
     package var wallTime: () -> WallTime
 
@@ -19,11 +21,13 @@ package struct PeerPolicy {
         requiredTrust: @escaping (_ hosted: Domain, _ peer: Domain) -> TrustLevel = { _, _ in .dialback },
         noteTrust: @escaping (_ peer: Domain, TrustLevel) -> Void = { _, _ in },
         addressRefusal: @escaping (_ address: String, _ port: UInt16) -> String? = { _, _ in nil },
+        isBlocked: @escaping (_ peer: Domain) -> Bool = { _ in false },
         wallTime: @escaping () -> WallTime
     ) {
         self.requiredTrust = requiredTrust
         self.noteTrust = noteTrust
         self.addressRefusal = addressRefusal
+        self.isBlocked = isBlocked
         self.wallTime = wallTime
     }
 }

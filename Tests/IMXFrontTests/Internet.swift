@@ -59,6 +59,7 @@ final class Internet {
         _ number: Int,
         _ domains: [String],
         repeatWindow: RepeatWindow? = nil,
+        policy: PeerPolicy? = nil,
         configure: (inout FrontSettings) -> Void = { _ in }
     ) throws -> Host {
         let names = try domains.map { try #require(Domain($0)) }
@@ -84,7 +85,8 @@ final class Internet {
                 settings: settings,
                 transport: transport,
                 resolver: Table(internet: self),
-                isHosted: { [unowned core] in core.serves($0) }
+                isHosted: { [unowned core] in core.serves($0) },
+                policy: policy ?? PeerPolicy(wallTime: { WallTime(milliseconds: 1_800_000_000_000) })
             )
         }
         core.start()

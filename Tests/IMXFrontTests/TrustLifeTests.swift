@@ -70,4 +70,76 @@ struct TrustLifeTests {
         #expect(a.core.ledger.delivered == 10 && a.core.ledger.failed == 10 && a.balances)
         #expect(internet.lookUps <= 3, "two ways out and one dial-back")
     }
+
+    @Test("S12, dialback 3.1: trust is renewed all the time without a message lost or a claimant's connection more")
+    func alwaysRenewed() throws {
+        let internet = Internet()
+        let a = try internet.start(1, ["a.example"]) { $0.dialback.trustLife = .seconds(3600) }
+        let b = try internet.start(2, ["b.example"]) { $0.dialback.trustLife = .seconds(3600) }
+        for id in 0..<150 {
+            a.users.send(try message("ann@a.example", "bob@b.example", id: "\(id)"))
+            internet.scheduler.advance(by: .seconds(60))
+        }
+        #expect(b.users.deliveries.count == 150 && a.core.ledger.delivered == 150)
+        #expect(b.core.status.drops[.unauthenticated] == nil, "nothing was sent without trust")
+        #expect(internet.network.opened == 2 + 4, "a connection, and one that verifies it each time")
+    }
+
+    @Test("S12, G.3-20: a source that is blocked loses its trust on live connections, and no other pair does")
+    func blocked() throws {
+        let internet = Internet()
+        let a = try internet.start(1, ["a1.example", "a2.example"])
+        let blocked = Box(Set<String>())
+        let policy = PeerPolicy(
+            isBlocked: { blocked.value.contains($0.name) },
+            wallTime: { WallTime(milliseconds: 1_800_000_000_000) }
+        )
+        let b = try internet.start(2, ["b1.example", "b2.example"], policy: policy)
+        func send(_ round: Int) throws {
+            for (source, target) in [("a1", "b1"), ("a2", "b1"), ("a2", "b2")] {
+                a.users.send(
+                    try message("u@\(source).example", "v@\(target).example", id: "\(source)\(target)\(round)")
+                )
+            }
+            internet.scheduler.advance(by: .seconds(2))
+        }
+        try send(1)
+        #expect(a.core.ledger.delivered == 3)
+        let connections = internet.network.opened
+        blocked.value = ["a1.example"]
+        b.front.policyChanged()
+        try send(2)
+        #expect(a.core.ledger.delivered == 5 && b.users.deliveries.count == 5)
+        #expect(a.users.settlements.map(\.outcome.code).filter { $0 != .delivered } == [.refused])
+        b.core.serve(try #require(Domain("b2.example")), nil)
+        b.front.policyChanged()
+        try send(3)
+        #expect(b.users.deliveries.count == 6)
+        #expect(
+            a.users.settlements.map(\.outcome.code).filter { $0 != .delivered } == [.refused, .refused, .notServedHere]
+        )
+        blocked.value = []
+        try send(4)
+        #expect(b.users.deliveries.count == 8, "whoever is let in again claims anew")
+        #expect(internet.network.opened == connections, "the connection went on all the time")
+        #expect(a.balances && b.balances)
+    }
+
+    @Test("dialback 3.1, IMX 4.3: two hundred pairs come up on one connection, eight claims at a time")
+    func manyPairs() throws {
+        let internet = Internet()
+        let a = try internet.start(1, (0..<200).map { "a\($0).example" })
+        let b = try internet.start(2, ["b.example"])
+        for index in 0..<200 { a.users.send(try message("u@a\(index).example", "v@b.example", id: "\(index)")) }
+        internet.scheduler.advance(by: .seconds(5))
+        #expect(b.users.deliveries.count == 200 && a.core.ledger.delivered == 200)
+        #expect(internet.network.opened == 2)
+    }
+}
+
+/// Something that a closure and a test share.
+final class Box<Value> {
+    var value: Value
+
+    init(_ value: Value) { self.value = value }
 }

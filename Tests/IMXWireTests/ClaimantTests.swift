@@ -52,8 +52,8 @@ import Testing
     @Test("G.3-16: VERIFY has a budget, and the budget speaks first")
     func budget() throws {
         var limits = DialbackLimits()
-        limits.verifiesPerSecond = 10
-        limits.verifyBurst = 20
+        limits.verifiesPerSecondAndBlock = 10
+        limits.verifyBurstPerBlock = 20
         var scene = DialbackScene(limits: limits)
         let verify = VerifyRecord(source: text("b"), target: text("a"), token: range(0, 56), secret: range(0, 32))
         let codes = (0..<21).compactMap { _ in refusal(scene.check(verify))?.code }
@@ -61,6 +61,28 @@ import Testing
         scene.now = scene.now + .milliseconds(100)
         #expect(refusal(scene.check(verify))?.code == .notVerified)
         #expect(refusal(scene.check(verify))?.code == .rateLimited)
+        let other = scene.claimant.verify(
+            verify,
+            on: scene.leg,
+            from: AddressBlock(ipv4: 0xC633_6401),
+            sourceIsServed: true,
+            now: scene.now
+        )
+        #expect(refusal(other)?.code == .notVerified, "one network's flood is not another's")
+    }
+
+    @Test("dialback 3.1: no more claims are out on a connection than an acceptor takes at a time")
+    func eightAtATime() throws {
+        var scene = DialbackScene()
+        for index in 0..<8 {
+            _ = try scene.makeClaim(DomainPair(source: text("b\(index).example"), target: text("a.example")))
+        }
+        #expect(scene.claimIfPossible() == nil)
+        let first = DomainPair(source: text("b0.example"), target: text("a.example"))
+        let answer = AnswerRecord(.notVerifiedNow)
+        _ = scene.claimant.answered(answer, pair: first, on: scene.first, now: scene.now, using: &scene.generator)
+        #expect(scene.claimIfPossible() != nil)
+        #expect(scene.claimant.closed(scene.first).count == 8 && scene.claimant.claimCount == 0)
     }
 
     @Test("dialback 3.1, G.5: a claimant believes 2000 only with the right confirmation")

@@ -38,13 +38,18 @@ struct DialbackScene {
         return try #require(claim)
     }
 
+    mutating func claimIfPossible() -> ClaimRecord? {
+        claimant.claim(pair, on: first, id: id, now: now, using: &generator)
+    }
+
     mutating func take(
         _ claim: ClaimRecord,
         tag: UInt32 = 1,
         on connection: UInt64 = 1,
         facts: DialbackAcceptor.Facts? = nil,
         id: ConnectionID? = nil,
-        block: AddressBlock? = nil
+        block: AddressBlock? = nil,
+        octetsIn: Int = 1 << 40
     ) -> DialbackAcceptor.Action {
         acceptor.claim(
             claim,
@@ -52,6 +57,7 @@ struct DialbackScene {
             on: ConnectionHandle(rawValue: connection),
             id: id ?? self.id,
             from: block ?? self.block,
+            octetsIn: octetsIn,
             facts: facts ?? hosted,
             now: now,
             using: &generator
@@ -63,7 +69,7 @@ struct DialbackScene {
     }
 
     mutating func check(_ verify: VerifyRecord, served: Bool = true) -> DialbackClaimant.VerifyAction {
-        claimant.verify(verify, on: leg, sourceIsServed: served, now: now)
+        claimant.verify(verify, on: leg, from: block, sourceIsServed: served, now: now)
     }
 }
 

@@ -50,6 +50,7 @@ private struct TwoConnections {
             case .prove(handle.first, let proof, let answer) = b.verify(
                 verify,
                 on: handle.second,
+                from: AddressBlock(ipv4: 2),
                 sourceIsServed: true,
                 now: first.now
             )

@@ -69,6 +69,11 @@ private struct Relay {
         return try #require(a.verify(id))
     }
 
+    /// What B says to a VERIFY.
+    mutating func answer(_ verify: VerifyRecord) -> DialbackClaimant.VerifyAction {
+        b.verify(verify, on: leg, from: AddressBlock(ipv4: 1), sourceIsServed: true, now: now)
+    }
+
     /// What A does with a proof that M forwards.
     mutating func forwarded(_ binding: ClaimBinding, _ secret: ByteBuffer) throws -> DialbackAcceptor.Action {
         let proof = binding.proof(try #require(Octets32(secret))).buffer
@@ -89,14 +94,13 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
     func ourOwn() throws {
         var relay = try Relay()
         let verify = try relay.verify()
-        guard case .refuse(let answer) = relay.b.verify(verify, on: relay.leg, sourceIsServed: true, now: relay.now)
-        else {
+        guard case .refuse(let answer) = relay.answer(verify) else {
             Issue.record("fooled")
             return
         }
         #expect(answer.code == .notVerified)
         let id = try #require(relay.pending)
-        guard case .refuse(_, _, 1, let told, false) = relay.a.verifyAnswered(id, .notVerified) else {
+        guard case .refuse(_, _, 1, let told, false) = relay.a.verifyAnswered(id, .notVerified, now: relay.now) else {
             Issue.record("no refusal")
             return
         }
@@ -146,7 +150,7 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
             token: relay.token,
             secret: range(0, 32)
         )
-        guard case .refuse = relay.b.verify(verify, on: relay.leg, sourceIsServed: true, now: relay.now) else {
+        guard case .refuse = relay.answer(verify) else {
             Issue.record("fooled")
             return
         }
@@ -163,7 +167,7 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
         )
         var proofs = 0
         for _ in 0..<3 {
-            if case .prove = relay.b.verify(verify, on: relay.leg, sourceIsServed: true, now: relay.now) { proofs += 1 }
+            if case .prove = relay.answer(verify) { proofs += 1 }
         }
         #expect(proofs == 1)
     }
@@ -197,17 +201,17 @@ private func isTrusted(_ action: DialbackAcceptor.Action) -> Bool {
         let token = tokens.make(pair, expiry: now + .seconds(35), using: &generator)
         #expect(token.readableBytes == 56)
         #expect(token.hex.hasPrefix("0107" + "0102" + range(0x20, 16).hex + "00000087"))
-        #expect(tokens.isGood(token, for: pair, now: now))
-        #expect(!tokens.isGood(token, for: pair.reversed, now: now))
-        #expect(!tokens.isGood(token, for: pair, now: now + .seconds(35)))
+        #expect(tokens.maker(of: token, for: pair, now: now) == 0x0102)
+        #expect(tokens.maker(of: token, for: pair.reversed, now: now) == nil)
+        #expect(tokens.maker(of: token, for: pair, now: now + .seconds(35)) == nil)
         for index in 0..<56 {
             var forged = token
             forged.setInteger(token.getInteger(at: index, as: UInt8.self).map { $0 ^ 1 } ?? 0, at: index)
-            #expect(!tokens.isGood(forged, for: pair, now: now))
+            #expect(tokens.maker(of: forged, for: pair, now: now) == nil)
         }
         tokens.rotate(keyID: 8, key: Octets32(using: &generator))
-        #expect(tokens.isGood(token, for: pair, now: now))
+        #expect(tokens.maker(of: token, for: pair, now: now) == 0x0102)
         tokens.rotate(keyID: 9, key: Octets32(using: &generator))
-        #expect(!tokens.isGood(token, for: pair, now: now))
+        #expect(tokens.maker(of: token, for: pair, now: now) == nil)
     }
 }

@@ -51,6 +51,12 @@ extension ConnectionMachine {
         fail(.fatal(code, text, .dialled))
     }
 
+    /// Lists a capability that turned out after the machine was made; in vain once our HELLO is sent.
+    package mutating func offer(_ capability: Capability) {
+        guard localHelloOctets.readableBytes == 0, !localHello.capabilities.contains(capability) else { return }
+        localHello.capabilities.append(capability)
+    }
+
     private mutating func open(now: Instant) {
         phase = .open
         lastActivity = now

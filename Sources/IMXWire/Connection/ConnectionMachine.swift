@@ -31,7 +31,7 @@ package struct ConnectionMachine: Sendable {
     package let role: ConnectionRole
     package let settings: ConnectionSettings
     /// The HELLO that this end sends.
-    package let localHello: HelloRecord
+    package internal(set) var localHello: HelloRecord
     /// The HELLO that the peer sent, once it is there.
     package internal(set) var peerHello: HelloRecord?
     /// Whether any pair of domains has been authenticated on the connection.

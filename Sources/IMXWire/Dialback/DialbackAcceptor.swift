@@ -8,88 +8,39 @@ import struct NIOCore.ByteBuffer
 /// A claim lives here from its CLAIM to its answer, keyed by the connection it came on and its pair of domains. Its
 /// secret is its own, whatever else is dialled to the same place. Lengths and names are checked before they come here.
 package struct DialbackAcceptor: Sendable {
-    /// What the holder finds out about a claim before it is looked at.
-    package struct Facts: Sendable {
-        /// The target is hosted here.
-        package var targetIsHosted: Bool
-        /// The source is hosted here, which makes the claim a lie.
-        package var sourceIsHosted: Bool
-        /// Policy lets the source in, and what it demands of the transport is met.
-        package var policyAllows: Bool
-        /// A client certificate for the source was verified on the connection, so that nobody need be asked.
-        package var isCertified: Bool
-
-        package init(
-            targetIsHosted: Bool,
-            sourceIsHosted: Bool = false,
-            policyAllows: Bool = true,
-            isCertified: Bool = false
-        ) {
-            self.targetIsHosted = targetIsHosted
-            self.sourceIsHosted = sourceIsHosted
-            self.policyAllows = policyAllows
-            self.isCertified = isCertified
-        }
-    }
-
-    /// What a claim is known by from one step to the next.
-    package struct PendingID: Hashable, Sendable {
-        package let connection: ConnectionHandle
-        package let pair: DomainPair
-        /// Tells a claim from an earlier one for the same pair.
-        package let serial: UInt64
-    }
-
-    /// What is to be done.
-    package enum Action: Sendable {
-        /// Nothing. What was said matches no claim; count it.
-        case ignore
-        /// Look the source up, dial at most one address, and after its HELLO send what ``verify(_:)`` gives. Whatever
-        /// prevents that: ``unreachable(_:)``.
-        case dialAndVerify(PendingID)
-        /// Trust the pair on its connection, and answer its CLAIM.
-        case trust(ConnectionHandle, DomainPair, until: Instant, tag: UInt32, AnswerRecord)
-        /// Answer the CLAIM, and where `close` is set close its connection.
-        case refuse(ConnectionHandle, DomainPair, tag: UInt32, AnswerRecord, close: Bool)
-    }
-
-    struct Pending: Sendable {
-        let serial: UInt64
-        let tag: UInt32
-        let token: ByteBuffer
-        let secret: Octets32
-        let connectionID: ConnectionID
-        let block: AddressBlock
-        let expiry: Instant
-    }
-
-    struct Key: Hashable, Sendable {
-        let connection: ConnectionHandle
-        let pair: DomainPair
-    }
-
     let limits: DialbackLimits
-    var pending: [Key: Pending] = [:]
+    var connections: [ConnectionHandle: Claims] = [:]
     var quotas = DialbackQuotas()
-    private var failures: [ConnectionHandle: Int] = [:]
+    private var dials: NetworkBudget
+    private var memory: FailureMemory
     private var serial: UInt64 = 0
+    private var nextSweep = Instant.start
     /// PROOF records that matched no claim.
     package private(set) var strayProofs = 0
 
     package init(limits: DialbackLimits = .init()) {
         self.limits = limits
+        dials = NetworkBudget(
+            block: RateBudget(perSecond: limits.dialsPerSecondAndBlock, burst: limits.dialBurstPerBlock),
+            inAll: RateBudget(perSecond: limits.dialsPerSecond, burst: limits.dialBurst)
+        )
+        memory = FailureMemory(limits)
     }
 
     /// The number of claims under way.
-    package var pendingCount: Int { pending.count }
+    package var pendingCount: Int { quotas.total }
 
     /// A CLAIM came on `connection`, from an address in `block`. The order of the checks is IMX-1 §6.4.
+    ///
+    /// - Parameter octetsIn: the octets that have come on the connection so far; claims on a connection without a
+    ///   proved pair never make us send others much more than that.
     package mutating func claim(
         _ claim: ClaimRecord,
         tag: UInt32,
         on connection: ConnectionHandle,
         id: ConnectionID,
         from block: AddressBlock,
+        octetsIn: Int = 1 << 40,
         facts: Facts,
         now: Instant,
         using generator: inout some RandomNumberGenerator
@@ -98,29 +49,58 @@ package struct DialbackAcceptor: Sendable {
         func refuse(_ code: OutcomeCode, _ text: String) -> Action {
             .refuse(connection, pair, tag: tag, AnswerRecord(code, text: text), close: false)
         }
-        guard facts.targetIsHosted else { return refuse(.notServedHere, "target not served here") }
-        guard !facts.sourceIsHosted, facts.policyAllows else { return refuse(.refused, "source refused") }
+        guard facts.targetIsHosted else { return refuse(.notServedHere, Self.notServed) }
+        guard !facts.sourceIsHosted, facts.policyAllows else { return refuse(.refused, Self.sourceRefused) }
         if facts.isCertified {
-            failures[connection] = .min
+            connections[connection, default: Claims()].hasProved = true
             quotas.remember(pair.source, now: now)
             return .trust(connection, pair, until: now + limits.trustLife, tag: tag, AnswerRecord(.delivered))
         }
-        let key = Key(connection: connection, pair: pair)
-        guard pending[key] == nil,
-            quotas.admits(connection, block, pair.source, total: pending.count, limits: limits, now: now)
-        else { return refuse(.rateLimited, "too many claims") }
+        if let code = failedBefore(pair, connection, block, now: now) { return refuse(code, Self.text(code)) }
+        let opening = limits.openingOctets + claim.source.readableBytes
+        let octets = opening + Self.verifySize(claim)
+        guard admits(pair, on: connection, from: block, octets: octets, of: octetsIn + octetsIn / 2, now: now) else {
+            return refuse(.rateLimited, "too many claims")
+        }
         serial += 1
-        pending[key] = Pending(
+        quotas.add(block, pair.source)
+        connections[connection, default: Claims()].octetsCaused += octets
+        connections[connection]?.pending[pair] = Pending(
             serial: serial,
             tag: tag,
             token: ByteBuffer(bytes: claim.token.readableBytesView),
             secret: Octets32(using: &generator),
             connectionID: id,
             block: block,
-            expiry: now + limits.pendingLife
+            expiry: now + limits.pendingLife,
+            chargedOctets: opening
         )
-        quotas.add(connection, block, pair.source)
         return .dialAndVerify(PendingID(connection: connection, pair: pair, serial: serial))
+    }
+
+    /// Whether one more claim is taken, which may have `octets` more sent to others; where it is, its dial is charged.
+    private mutating func admits(
+        _ pair: DomainPair,
+        on connection: ConnectionHandle,
+        from block: AddressBlock,
+        octets: Int,
+        of allowance: Int,
+        now: Instant
+    ) -> Bool {
+        let claims = connections[connection] ?? Claims()
+        return claims.pending[pair] == nil
+            && (claims.hasProved || claims.octetsCaused + octets <= allowance)
+            && quotas.admits(block, pair.source, onConnection: claims.pending.count, limits: limits, now: now)
+            && dials.take(block, isKnown: quotas.isKnown(pair.source, now: now), now: now)
+    }
+
+    /// No dial is made for the claim: its VERIFY goes out on a connection that is there, or being made, for others.
+    package mutating func needsNoDial(_ id: PendingID) {
+        guard var found = find(id), let octets = found.chargedOctets else { return }
+        found.chargedOctets = nil
+        connections[id.connection]?.pending[id.pair] = found
+        connections[id.connection]?.octetsCaused -= octets
+        dials.giveBack(found.block)
     }
 
     /// The VERIFY to send for a claim; nil once the claim is gone.
@@ -135,25 +115,25 @@ package struct DialbackAcceptor: Sendable {
     }
 
     /// VERIFY was answered.
-    package mutating func verifyAnswered(_ id: PendingID, _ code: OutcomeCode) -> Action {
+    package mutating func verifyAnswered(_ id: PendingID, _ code: OutcomeCode, now: Instant) -> Action {
         guard find(id) != nil else { return .ignore }
         switch code {
         case .delivered: return .ignore  // The proof is what counts.
-        case .notVerified: return fail(Key(connection: id.connection, pair: id.pair), .notVerified)
-        default: return unreachable(id)
+        case .notVerified: return fail(id.connection, id.pair, .notVerified, now: now)
+        default: return unreachable(id, now: now)
         }
     }
 
     /// The source's server was not found, not reached, filtered, or silent. One code for all: else claims scan ports.
-    package mutating func unreachable(_ id: PendingID) -> Action {
+    package mutating func unreachable(_ id: PendingID, now: Instant) -> Action {
         guard find(id) != nil else { return .ignore }
-        return fail(Key(connection: id.connection, pair: id.pair), .notVerifiedNow)
+        return fail(id.connection, id.pair, .notVerifiedNow, now: now)
     }
 
     /// A PROOF came on `connection`. A right one makes the pair trusted there; a wrong one ends that attempt.
     package mutating func proof(_ proof: ProofRecord, on connection: ConnectionHandle, now: Instant) -> Action {
-        let key = Key(connection: connection, pair: DomainPair(source: proof.source, target: proof.target))
-        guard let found = pending[key], now < found.expiry else {
+        let pair = DomainPair(source: proof.source, target: proof.target)
+        guard let found = connections[connection]?.pending[pair], now < found.expiry else {
             strayProofs += 1
             return .ignore
         }
@@ -164,16 +144,18 @@ package struct DialbackAcceptor: Sendable {
             connection: found.connectionID
         )
         guard let shown = Octets32(proof.proof), shown == binding.proof(found.secret) else {
-            return fail(key, .notVerified)
+            return fail(connection, pair, .notVerified, now: now)
         }
-        remove(key)
-        failures[connection] = .min
-        quotas.remember(key.pair.source, now: now)
+        remove(connection, pair)
+        connections[connection]?.hasProved = true
+        quotas.remember(pair.source, now: now)
+        memory.clear(.disowned(connection, pair))
+        memory.clear(.unreachable(source: pair.source, from: found.block))
         var details = AnswerRecord.Details()
         details.confirm = binding.confirm(found.secret).buffer
         return .trust(
             connection,
-            key.pair.detached(),
+            pair.detached(),
             until: now + limits.trustLife,
             tag: found.tag,
             AnswerRecord(.delivered, details: details)
@@ -182,51 +164,99 @@ package struct DialbackAcceptor: Sendable {
 
     /// The connection is gone, and its claims with it. VERIFY records that are out come to nothing.
     package mutating func closed(_ connection: ConnectionHandle) {
-        for key in pending.keys where key.connection == connection { remove(key) }
-        failures[connection] = nil
+        for (pair, claim) in connections.removeValue(forKey: connection)?.pending ?? [:] {
+            quotas.remove(claim.block, pair.source)
+        }
+    }
+
+    /// What is hosted here or let in has changed: claims that would not be looked at now end.
+    package mutating func policyChanged(_ facts: (ConnectionHandle, DomainPair) -> Facts) -> [Action] {
+        var ended: [Action] = []
+        for (connection, claims) in connections {
+            for pair in claims.pending.keys {
+                let facts = facts(connection, pair)
+                let mayStay = facts.targetIsHosted && !facts.sourceIsHosted && facts.policyAllows
+                guard !mayStay, let found = remove(connection, pair) else { continue }
+                let answer =
+                    facts.targetIsHosted
+                    ? AnswerRecord(.refused, text: Self.sourceRefused)
+                    : AnswerRecord(.notServedHere, text: Self.notServed)
+                ended.append(.refuse(connection, pair, tag: found.tag, answer, close: false))
+            }
+        }
+        return ended
     }
 
     /// Ends the claims whose time is over.
     package mutating func expire(now: Instant) -> [Action] {
-        quotas.forget(now: now)
-        let late = pending.filter { $0.value.expiry <= now }.sorted { $0.value.serial < $1.value.serial }
-        return late.map { fail($0.key, .notVerifiedNow) }
+        if now >= nextSweep {
+            quotas.forget(now: now)
+            memory.forget(now: now)
+            nextSweep = now + .seconds(60)
+        }
+        guard quotas.total > 0 else { return [] }
+        let late = connections.flatMap { connection, claims in
+            claims.pending.filter { $0.value.expiry <= now }.map { (connection, $0.key, $0.value.serial) }
+        }
+        return late.sorted { $0.2 < $1.2 }.map { fail($0.0, $0.1, .notVerifiedNow, now: now) }
     }
 
-    /// When the next claim's time is over.
-    package var nextWake: Instant? { pending.values.map(\.expiry).min() }
-
     private func find(_ id: PendingID) -> Pending? {
-        let found = pending[Key(connection: id.connection, pair: id.pair)]
+        let found = connections[id.connection]?.pending[id.pair]
         return found?.serial == id.serial ? found : nil
     }
 
-    private mutating func fail(_ key: Key, _ code: OutcomeCode) -> Action {
-        guard let found = remove(key) else { return .ignore }
+    /// The code that another try would end with, where it has just ended so several times.
+    private func failedBefore(
+        _ pair: DomainPair,
+        _ connection: ConnectionHandle,
+        _ block: AddressBlock,
+        now: Instant
+    ) -> OutcomeCode? {
+        if memory.holds(.unreachable(source: pair.source, from: block), now: now) { return .notVerifiedNow }
+        return memory.holds(.disowned(connection, pair), now: now) ? .notVerified : nil
+    }
+
+    private mutating func fail(
+        _ connection: ConnectionHandle,
+        _ pair: DomainPair,
+        _ code: OutcomeCode,
+        now: Instant
+    ) -> Action {
+        guard let found = remove(connection, pair) else { return .ignore }
         var close = false
         if code == .notVerified {
+            connections[connection]?.failures += 1
+            let claims = connections[connection] ?? Claims()
             // A connection that has proved a pair is never closed for this.
-            let count = (failures[key.connection] ?? 0) + 1
-            failures[key.connection] = count
-            close = count >= limits.failedAttempts
+            close = !claims.hasProved && claims.failures >= limits.failedAttempts
+            memory.note(.disowned(connection, pair.detached()), now: now)
+        } else {
+            memory.note(.unreachable(source: pair.detached().source, from: found.block), now: now)
         }
-        let text = code == .notVerified ? "not verified" : "could not verify now"
-        return .refuse(key.connection, key.pair, tag: found.tag, AnswerRecord(code, text: text), close: close)
+        let answer = AnswerRecord(code, text: Self.text(code))
+        return .refuse(connection, pair.detached(), tag: found.tag, answer, close: close)
     }
 
     @discardableResult
-    private mutating func remove(_ key: Key) -> Pending? {
-        guard let found = pending.removeValue(forKey: key) else { return nil }
-        quotas.remove(key.connection, found.block, key.pair.source)
+    private mutating func remove(_ connection: ConnectionHandle, _ pair: DomainPair) -> Pending? {
+        guard let found = connections[connection]?.pending.removeValue(forKey: pair) else { return nil }
+        quotas.remove(found.block, pair.source)
         return found
     }
 }
 
-extension AnswerRecord {
-    /// An answer with a text for the peer's log.
-    package init(_ code: OutcomeCode, text: String) {
-        var details = Details()
-        details.text = ByteBuffer(string: text)
-        self.init(code, details: details)
+extension DialbackAcceptor {
+    fileprivate static let notServed = "target not served here"
+    fileprivate static let sourceRefused = "source refused"
+
+    fileprivate static func text(_ code: OutcomeCode) -> String {
+        code == .notVerified ? "not verified" : "could not verify now"
+    }
+
+    /// The octets of the VERIFY for a claim: as many as of the claim, and the secret.
+    fileprivate static func verifySize(_ claim: ClaimRecord) -> Int {
+        RecordHeader.size + 4 * 6 + claim.source.readableBytes + claim.target.readableBytes
+            + claim.token.readableBytes + VerifyRecord.secretSize
     }
 }

@@ -14,7 +14,7 @@ package struct DialbackClaimant: Sendable {
         /// CLAIM is sent; the token can be verified once.
         case claimed
         /// PROOF is sent for a VERIFY with this secret, which came on this connection; the token is spent.
-        case proving(Octets32, verifiedOn: ConnectionHandle)
+        case proving(Octets32, verifiedOn: ConnectionHandle?)
     }
 
     struct Claim: Sendable {
@@ -34,9 +34,15 @@ package struct DialbackClaimant: Sendable {
     package enum VerifyAction: Sendable {
         /// Send the proof on the claim's own connection, then answer the VERIFY.
         case prove(on: ConnectionHandle, ProofRecord, AnswerRecord)
+        /// The token is another node's of the same aggregator, which alone knows whether the claim is alive: ask it, and
+        /// answer what it says. Where it cannot be asked, ``refusal``.
+        case ask(node: UInt16)
         /// Answer the VERIFY.
         case refuse(AnswerRecord)
     }
+
+    /// The one answer to a VERIFY for which no proof is given, whatever the reason (IMX-1 §6.5).
+    package static var refusal: AnswerRecord { AnswerRecord(.notVerified, text: "not verified") }
 
     /// What became of a claim.
     package enum Outcome: Sendable, Equatable {
@@ -52,28 +58,33 @@ package struct DialbackClaimant: Sendable {
         case closeConnection(DomainPair)
     }
 
-    private let limits: DialbackLimits
-    private var tokens: ClaimTokens
-    private var claims: [Key: Claim] = [:]
+    let limits: DialbackLimits
+    private(set) var tokens: ClaimTokens
+    /// The claims under way, by connection.
+    var claims: [ConnectionHandle: [DomainPair: Claim]] = [:]
     /// Where the claim of a token stands.
-    private var byToken: [ByteBuffer: Key] = [:]
-    private var budget: RateBudget
+    var byToken: [ByteBuffer: Key] = [:]
+    private var budget: NetworkBudget
 
     package init(tokens: ClaimTokens, limits: DialbackLimits = .init()) {
         self.tokens = tokens
         self.limits = limits
-        self.budget = RateBudget(perSecond: limits.verifiesPerSecond, burst: limits.verifyBurst)
+        self.budget = NetworkBudget(
+            block: RateBudget(perSecond: limits.verifiesPerSecondAndBlock, burst: limits.verifyBurstPerBlock),
+            inAll: RateBudget(perSecond: limits.verifiesPerSecond, burst: limits.verifyBurst)
+        )
     }
 
     /// The number of claims under way.
-    package var claimCount: Int { claims.count }
+    package var claimCount: Int { claims.values.reduce(0) { $0 + $1.count } }
 
-    /// Takes a new key for tokens.
-    package mutating func rotate(keyID: UInt8, key: Octets32) {
-        tokens.rotate(keyID: keyID, key: key)
+    /// Takes other keys for tokens.
+    package mutating func rotate(to tokens: ClaimTokens) {
+        self.tokens = tokens
     }
 
-    /// A CLAIM for `pair` on a connection that this end dialled; nil while one is under way there.
+    /// A CLAIM for `pair` on a connection that this end dialled; nil while one is under way there, or as many as an
+    /// acceptor takes at a time.
     package mutating func claim(
         _ pair: DomainPair,
         on connection: ConnectionHandle,
@@ -83,31 +94,47 @@ package struct DialbackClaimant: Sendable {
         using generator: inout some RandomNumberGenerator
     ) -> ClaimRecord? {
         let key = Key(connection: connection, pair: pair.detached())
-        guard claims[key] == nil else { return nil }
+        let underWay = claims[connection] ?? [:]
+        guard underWay[key.pair] == nil, underWay.count < limits.pendingPerConnection else { return nil }
         let expiry = now + limits.tokenLife
         let token = tokens.make(key.pair, expiry: expiry, using: &generator)
-        claims[key] = Claim(connectionID: id, token: token, attempt: attempt, expiry: expiry)
+        claims[connection, default: [:]][key.pair] = Claim(
+            connectionID: id,
+            token: token,
+            attempt: attempt,
+            expiry: expiry
+        )
         byToken[token] = key
         return ClaimRecord(source: key.pair.source, target: key.pair.target, token: token)
     }
 
-    /// A VERIFY came on `connection`, from anybody. The order of the checks is IMX-1 §6.5; every refusal after the
-    /// budget reads the same, so that nobody learns which of them it was.
+    /// A VERIFY came from anybody. The order of the checks is IMX-1 §6.5; every refusal after the budget reads the same,
+    /// so that nobody learns which of them it was.
+    ///
+    /// - Parameters:
+    ///   - connection: the connection that it came on; nil where it came to another node of the aggregator, which asks
+    ///     on its behalf.
+    ///   - block: where it came from.
     package mutating func verify(
         _ verify: VerifyRecord,
-        on connection: ConnectionHandle,
+        on connection: ConnectionHandle?,
+        from block: AddressBlock,
         sourceIsServed: Bool,
         now: Instant
     ) -> VerifyAction {
-        guard budget.take(now: now) else { return .refuse(AnswerRecord(.rateLimited, text: "too many verifications")) }
+        guard budget.take(block, now: now) else {
+            return .refuse(AnswerRecord(.rateLimited, text: "too many verifications"))
+        }
         let asked = DomainPair(source: verify.source, target: verify.target)
-        let isGood = tokens.isGood(verify.token, for: asked, now: now)
+        let maker = tokens.maker(of: verify.token, for: asked, now: now)
         let key = byToken[verify.token]
-        guard isGood, sourceIsServed, let secret = Octets32(verify.secret), let key, key.pair == asked,
-            var claim = claims[key], case .claimed = claim.state, now < claim.expiry
-        else { return .refuse(AnswerRecord(.notVerified, text: "not verified")) }
+        guard let maker, sourceIsServed, let secret = Octets32(verify.secret) else { return .refuse(Self.refusal) }
+        guard tokens.isOwn(maker) else { return connection == nil ? .refuse(Self.refusal) : .ask(node: maker) }
+        guard let key, key.pair == asked, var claim = claims[key.connection]?[key.pair],
+            case .claimed = claim.state, now < claim.expiry
+        else { return .refuse(Self.refusal) }
         claim.state = .proving(secret, verifiedOn: connection)
-        claims[key] = claim
+        claims[key.connection]?[key.pair] = claim
         byToken[claim.token] = nil
         let proof = binding(key, claim).proof(secret).buffer
         return .prove(
@@ -144,9 +171,9 @@ package struct DialbackClaimant: Sendable {
 
     /// The connection is gone: its claims come to nothing, and a VERIFY for one of them is refused. Returns the pairs.
     package mutating func closed(_ connection: ConnectionHandle) -> [DomainPair] {
-        let keys = claims.keys.filter { $0.connection == connection }
-        for key in keys { remove(key) }
-        return keys.map(\.pair)
+        let gone = claims.removeValue(forKey: connection) ?? [:]
+        for claim in gone.values { byToken[claim.token] = nil }
+        return Array(gone.keys)
     }
 
     /// Ends the claims whose time is over.
@@ -155,24 +182,25 @@ package struct DialbackClaimant: Sendable {
         using generator: inout some RandomNumberGenerator
     ) -> [(ConnectionHandle, Outcome)] {
         var ended: [(ConnectionHandle, Outcome)] = []
-        for (key, claim) in claims where claim.expiry <= now {
-            remove(key)
-            ended.append((key.connection, failed(key, claim, .timedOut, now: now, using: &generator)))
+        for (connection, underWay) in claims {
+            for (pair, claim) in underWay where claim.expiry <= now {
+                let key = Key(connection: connection, pair: pair)
+                remove(key)
+                ended.append((connection, failed(key, claim, .timedOut, now: now, using: &generator)))
+            }
         }
         return ended
     }
 
-    /// When the next claim's time is over.
-    package var nextWake: Instant? { claims.values.map(\.expiry).min() }
-
     @discardableResult
     private mutating func remove(_ key: Key) -> Claim? {
-        guard let claim = claims.removeValue(forKey: key) else { return nil }
+        guard let claim = claims[key.connection]?.removeValue(forKey: key.pair) else { return nil }
+        if claims[key.connection]?.isEmpty == true { claims[key.connection] = nil }
         byToken[claim.token] = nil
         return claim
     }
 
-    private func binding(_ key: Key, _ claim: Claim) -> ClaimBinding {
+    func binding(_ key: Key, _ claim: Claim) -> ClaimBinding {
         ClaimBinding(
             source: key.pair.source,
             target: key.pair.target,

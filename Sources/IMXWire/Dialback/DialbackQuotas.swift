@@ -5,41 +5,45 @@ import struct NIOCore.ByteBuffer
 
 /// How many claims are under way for whom, so that nobody can fill the table.
 struct DialbackQuotas: Sendable {
-    private var connections: [ConnectionHandle: Int] = [:]
     private var blocks: [AddressBlock: Int] = [:]
     private var sources: [ByteBuffer: Int] = [:]
+    /// The number of claims under way.
+    private(set) var total = 0
     /// Sources that were authenticated, and until when that gives them the reserved share.
     private var known: [ByteBuffer: Instant] = [:]
 
     /// The most sources that are remembered.
     private static let knownLimit = 65_536
 
-    /// Whether one more claim fits: IMX-1 §6.4, check 4.
+    /// Whether one more claim fits beside the `onConnection` that its connection has: IMX-1 §6.4, check 4.
     func admits(
-        _ connection: ConnectionHandle,
         _ block: AddressBlock,
         _ source: ByteBuffer,
-        total: Int,
+        onConnection: Int,
         limits: DialbackLimits,
         now: Instant
     ) -> Bool {
-        let isKnown = known[source].map { now < $0 } ?? false
-        return connections[connection, default: 0] < limits.pendingPerConnection
+        onConnection < limits.pendingPerConnection
             && blocks[block, default: 0] < limits.pendingPerBlock
             && sources[source, default: 0] < limits.pendingPerSource
-            && total < (isKnown ? limits.pendingInAll : limits.pendingInAll - limits.pendingReserved)
+            && total < (isKnown(source, now: now) ? limits.pendingInAll : limits.pendingInAll - limits.pendingReserved)
     }
 
-    mutating func add(_ connection: ConnectionHandle, _ block: AddressBlock, _ source: ByteBuffer) {
-        connections[connection, default: 0] += 1
+    /// Whether `source` was authenticated in the last day.
+    func isKnown(_ source: ByteBuffer, now: Instant) -> Bool {
+        known[source].map { now < $0 } ?? false
+    }
+
+    mutating func add(_ block: AddressBlock, _ source: ByteBuffer) {
         blocks[block, default: 0] += 1
         sources[source, default: 0] += 1
+        total += 1
     }
 
-    mutating func remove(_ connection: ConnectionHandle, _ block: AddressBlock, _ source: ByteBuffer) {
-        decrement(&connections, connection)
+    mutating func remove(_ block: AddressBlock, _ source: ByteBuffer) {
         decrement(&blocks, block)
         decrement(&sources, source)
+        total -= 1
     }
 
     /// Remembers for a day that `source` was authenticated.
@@ -50,7 +54,6 @@ struct DialbackQuotas: Sendable {
 
     /// Forgets the sources whose day is over.
     mutating func forget(now: Instant) {
-        guard known.count > 0 else { return }
         known = known.filter { $0.value > now }
     }
 

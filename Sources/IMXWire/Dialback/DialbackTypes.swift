@@ -38,6 +38,13 @@ package struct DomainPair: Hashable, Sendable {
 package struct AddressBlock: Hashable, Sendable {
     private let bits: UInt64
 
+    /// Stands for the nodes of our own cluster.
+    package static let own = AddressBlock(bits: 1 << 62)
+
+    private init(bits: UInt64) {
+        self.bits = bits
+    }
+
     /// The block around an IPv4 address.
     package init(ipv4: UInt32) {
         bits = UInt64(ipv4 >> 8)
@@ -67,32 +74,28 @@ package struct DialbackLimits: Sendable, Hashable {
     package var failedAttempts = 3
     /// The attempts that a claimant makes in a row.
     package var claimAttempts = 3
+    /// VERIFY records from one network that are looked at in a second, on average.
+    package var verifiesPerSecondAndBlock = 500
+    /// VERIFY records from one network that are looked at in a burst.
+    package var verifyBurstPerBlock = 1000
     /// VERIFY records looked at in a second, on average.
-    package var verifiesPerSecond = 200
+    package var verifiesPerSecond = 5000
     /// VERIFY records looked at in a burst.
-    package var verifyBurst = 400
+    package var verifyBurst = 10_000
+    /// Dials made in a second, on average, for claims from one network.
+    package var dialsPerSecondAndBlock = 2
+    /// Dials made in a burst for claims from one network.
+    package var dialBurstPerBlock = 64
+    /// Dials made in a second, on average, for all claims.
+    package var dialsPerSecond = 50
+    /// Dials made in a burst for all claims, of which a quarter is kept for sources authenticated in the last day.
+    package var dialBurst = 512
+    /// The octets that this end sends on a new connection before VERIFY, the name of the source not counted.
+    package var openingOctets = 140
+    /// The failures in a row after which the same attempt is not made again for a while.
+    package var failuresInARow = 3
+    /// How long it is not made again.
+    package var failureMemory = Interval.seconds(10)
 
     package init() {}
-}
-
-/// A budget of so many events a second.
-struct RateBudget: Sendable {
-    private let interval: UInt64
-    private let depth: UInt64
-    /// When the budget is full again, had nothing more been taken.
-    private var full: Instant = .start
-
-    init(perSecond: Int, burst: Int) {
-        interval = 1_000_000_000 / UInt64(max(1, perSecond))
-        depth = interval * UInt64(max(1, burst))
-    }
-
-    /// Takes one event; false where the budget is spent.
-    mutating func take(now: Instant) -> Bool {
-        let base = max(full, now)
-        let next = base + Interval(nanoseconds: Int64(interval))
-        guard (next - now).nanoseconds <= Int64(clamping: depth) else { return false }
-        full = next
-        return true
-    }
 }
