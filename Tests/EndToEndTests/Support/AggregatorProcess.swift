@@ -18,6 +18,12 @@ struct AggregatorPlan: Sendable {
     var stopWithin = 10
     /// Foreign domain to an endpoint as the file spells it, for those that are not on 127.0.0.1.
     var farPeers: [String: String] = [:]
+    /// How foreign domains are found.
+    var dns = "{ resolver: off }"
+    /// Classes beside the default one.
+    var classes: [String: String] = [:]
+    /// Hosted domains of another class: adapter and class.
+    var strictDomains: [String: (adapter: String, class: String)] = [:]
     /// Further lines at the top of the file.
     var further: [String] = []
 
@@ -42,21 +48,23 @@ struct AggregatorPlan: Sendable {
             rows.isEmpty
                 ? "  {}" : rows.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }.joined(separator: "\n")
         }
+        let strict = strictDomains.mapValues { "{ adapter: \($0.adapter), class: \($0.class) }" }
         return """
             name: \(name)
             listen: [ "127.0.0.1:\(listen)" ]
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
-            dns: { resolver: off }
+            dns: \(dns)
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
-            classes: { default: { deadline: \(deadline)s } }
+            classes:
+            \(table(["default": "{ deadline: \(deadline)s }"].merging(classes) { $1 }))
             peers:
             \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }.merging(farPeers.mapValues { "[ \"\($0)\" ]" }) { $1 }))
             adapters:
             \(table(adapters))
             domains:
-            \(table(domains.mapValues { "{ adapter: \($0) }" }))
+            \(table(domains.mapValues { "{ adapter: \($0) }" }.merging(strict) { $1 }))
             \(further.joined(separator: "\n"))
 
             """
@@ -116,6 +124,14 @@ final class AggregatorProcess: Sendable {
 
     /// Where its commands reach it.
     var controlSocket: String { directory.appending(path: "state/control.sock").path }
+
+    /// Writes the file anew; the aggregator is told of it by a reload.
+    func change(_ edit: (inout AggregatorPlan) -> Void) throws {
+        var plan = plan
+        edit(&plan)
+        let state = directory.appending(path: "state").path
+        try plan.yaml(state: state).write(toFile: configuration, atomically: true, encoding: .utf8)
+    }
 
     private var process: ChildProcess? { runs.withLock { $0.process } }
 

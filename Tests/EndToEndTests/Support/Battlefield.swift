@@ -15,6 +15,7 @@ final class Battlefield {
     /// What passes the two on to one another where that was asked for: to south, and to north.
     private(set) var proxies: (RecordingProxy, RecordingProxy)?
     private var goodPeer: GoodPeer?
+    private var kept: [Scratch] = []
 
     /// - Parameters:
     ///   - peers: where the records of foreign domains lead to.
@@ -34,11 +35,12 @@ final class Battlefield {
         plan.hostInMemory(["b.example", "b2.example"], users: ["bob", "ben"])
         try configure(&plan)
         south = try AggregatorProcess(plan, in: scratch)
+        let southPort = plan.listen
         plan = AggregatorPlan(name: "north", listen: ports.north, peers: peers)
-        plan.peers["b.example"] = proxies?.0.port ?? ports.south
+        plan.peers["b.example"] = proxies?.0.port ?? southPort
         plan.hostInMemory(["good.example"], users: ["alice"])
         north = try AggregatorProcess(plan, in: scratch)
-        try await south.start()
+        try await south.start(within: .seconds(60))
         try await north.start()
         goodPeer = GoodPeer(socket: north.controlSocket, from: "alice@good.example", to: "bob@b.example")
     }
@@ -50,6 +52,9 @@ final class Battlefield {
     func stranger(_ number: Int = 1, dialled: String = "b.example", patience: Double = 20) throws -> RawPeer {
         try RawPeer.greeted(port: port, dialled: dialled, from: Self.address(number), patience: patience)
     }
+
+    /// Keeps a directory for as long as the field is there.
+    func keep(_ scratch: Scratch) { kept.append(scratch) }
 
     /// Ends without asking what the good peer has missed, where the test has stopped the good peer itself.
     func abandon() { _ = goodPeer.take()?.stop() }
