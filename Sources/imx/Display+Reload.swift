@@ -4,6 +4,7 @@ extension Display {
     /// What reading the configuration again has changed.
     static func text(_ report: ReloadReport) -> String {
         var lines = report.changes.isEmpty ? ["nothing is different"] : report.changes.map(Terminal.safe)
+        lines += report.certificateProblems.map { "certificates: \(Terminal.safe($0))" }
         lines += report.waiting.map { "waits for the next start: \($0)" }
         return lines.joined(separator: "\n")
     }

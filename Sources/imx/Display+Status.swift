@@ -53,6 +53,9 @@ extension Display {
                 StatusReport.Count(name: "outcome records lost", count: report.lostOutcomes),
             ]
         lines += section("dropped", drops.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
+        lines += section("look-ups", report.lookUps.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
+        lines += section("certificates", report.certificates.map { [$0.domain, "until \($0.notAfter)", $0.file] })
+        lines += report.certificateProblems.map { "certificate problem: \(Terminal.safe($0))" }
         if let run = report.previousRun, run.isClean == false {
             lines += [
                 "", "the run before, from \(run.started), was not stopped in order: accepted \(book(run.ledger))",

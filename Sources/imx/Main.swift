@@ -24,7 +24,7 @@ struct IMX: ParsableCommand {
         version: Version.line,
         subcommands: [
             ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ReloadCommand.self,
-            TrustCommand.self, ConfigCommand.self, CPIMCommand.self,
+            TrustCommand.self, ConfigCommand.self, CPIMCommand.self, ProbeCommand.self,
             VersionCommand.self,
         ]
     )

@@ -30,7 +30,14 @@ struct ConfigCommand: ParsableCommand {
         func run() throws {
             var file = file
             file.config = path ?? file.config
-            Terminal.answer(Display.text(try file.load()))
+            let configuration = try file.load()
+            let problems = PeerParts.problems(PeerParts.security(configuration), configuration)
+            guard problems.isEmpty else {
+                throw CommandFailure(
+                    "\(configuration.file) is right, but not its certificates\n" + problems.joined(separator: "\n")
+                )
+            }
+            Terminal.answer(Display.text(configuration))
         }
     }
 

@@ -80,6 +80,8 @@ struct OutcomeReport: Codable, Sendable, Hashable {
 struct ReloadReport: Codable, Sendable, Hashable {
     /// What is wrong; where anything is, nothing has changed.
     var problems: [String] = []
+    /// Certificate files that cannot be used; what was in use before stays in use.
+    var certificateProblems: [String] = []
     /// What is different now.
     var changes: [String] = []
     /// The keys whose change waits for the next start.

@@ -49,6 +49,17 @@ struct StatusReport: Codable, Sendable, Hashable {
         var inFlight: Int
     }
 
+    /// A certificate in use.
+    struct Certificate: Codable, Sendable, Hashable {
+        /// The domain that it is served for.
+        var domain: String
+        var file: String
+        /// When it ends, as RFC 3339 has it.
+        var notAfter: String
+        /// The names that it is good for.
+        var names: [String]
+    }
+
     /// An earlier life of the aggregator.
     struct Run: Codable, Sendable, Hashable {
         var version: String
@@ -86,6 +97,12 @@ struct StatusReport: Codable, Sendable, Hashable {
     var lanes: [Lane]
     var adapters: [Adapter]
     var peers: [Peer]
+    /// The certificates in use, the soonest to end first.
+    var certificates: [Certificate] = []
+    /// Certificate files that cannot be used.
+    var certificateProblems: [String] = []
+    /// What the resolver of names has done.
+    var lookUps: [Count] = []
     /// The run before this one.
     var previousRun: Run?
 }

@@ -10,6 +10,7 @@ import Logging
 import NIOCore
 import Store
 import Telemetry
+import TransportSecurity
 
 /// One aggregator as its configuration describes it: the core, the front, and the adapters, on one event loop.
 final class Node {
@@ -29,6 +30,8 @@ final class Node {
     private let peerTable: StaticPeerTable
     let trust: TrustMemory
     private let trustPolicy: TrustPolicy
+    private let resolver: DNSResolver?
+    private let security: TLSService
     private let ledgerPage: LedgerPage
 
     init(
@@ -73,12 +76,16 @@ final class Node {
             logger: logger
         )
         self.core = core
+        let security = PeerParts.security(configuration)
+        self.security = security
         let transport = SocketTransport(
             eventLoop: eventLoop,
-            maximumConnections: configuration.limits.connections
+            maximumConnections: configuration.limits.connections,
+            security: security
         )
         self.transport = transport
-        let peerTable = StaticPeerTable(Node.peers(configuration))
+        resolver = try PeerParts.resolver(configuration, on: eventLoop)
+        let peerTable = StaticPeerTable(Node.peers(configuration), before: resolver)
         self.peerTable = peerTable
         front = core.attach(named: "imx", authority: .network) { host in
             IMXFront(
@@ -100,6 +107,8 @@ final class Node {
             tool: operatorTool,
             state: state,
             trust: trust,
+            security: security,
+            resolver: resolver,
             configuration: configuration,
             eventLoop: eventLoop
         )
@@ -136,6 +145,12 @@ final class Node {
     func start() {
         core.start()
         snapshot()
+        for problem in PeerParts.problems(security, configuration) {
+            logger.error("certificates", metadata: ["problem": "\(problem)"])
+        }
+        transport.watchCertificates(every: configuration.tls.lookForChanges, time: { PeerParts.seconds }) {
+            [weak self] in self?.tell($0)
+        }
     }
 
     /// Takes the book to the database now and then, for the case that the machine goes down.
@@ -145,6 +160,16 @@ final class Node {
             state.database.snapshot(LedgerTotals(core.ledger), at: WallTime.now)
             snapshot()
         }
+    }
+
+    /// Reads the certificates again; what is no good leaves in use what was there.
+    func reloadCertificates(completion: @escaping (SocketTransport.Reload) -> Void) {
+        transport.reloadCertificates(time: PeerParts.seconds, completion: completion)
+    }
+
+    private func tell(_ reload: SocketTransport.Reload) {
+        logger.notice("certificates read", metadata: ["count": "\(reload.readCount)"])
+        for problem in reload.problems { logger.error("certificates", metadata: ["problem": "\(problem)"]) }
     }
 
     /// Lets what is in flight finish, answers the rest, and says goodbye to peers and services.
@@ -157,6 +182,7 @@ final class Node {
     }
 
     func closeBooks() {
+        resolver?.stop()
         do {
             try state.database.end(LedgerTotals(core.ledger), at: WallTime.now)
         } catch {

@@ -2,6 +2,7 @@
 import AdapterKit
 import Aggregator
 import Configuration
+import Discovery
 import EnvelopeModel
 import Glibc
 import IMXFront
@@ -19,6 +20,8 @@ final class NodeControl: ControlHandler {
     private let configuration: AggregatorConfiguration
     private let eventLoop: any EventLoop
     private let trust: TrustMemory
+    private let security: TLSService
+    private let resolver: DNSResolver?
     private let startedAt: Instant
     /// Reads the configuration again; set once the node is complete.
     var reloader: Reloader?
@@ -29,6 +32,8 @@ final class NodeControl: ControlHandler {
         tool: OperatorTool,
         state: StateDirectory,
         trust: TrustMemory,
+        security: TLSService,
+        resolver: DNSResolver?,
         configuration: AggregatorConfiguration,
         eventLoop: any EventLoop
     ) {
@@ -38,6 +43,8 @@ final class NodeControl: ControlHandler {
         self.tool = tool
         self.state = state
         self.trust = trust
+        self.security = security
+        self.resolver = resolver
         self.configuration = configuration
         startedAt = tool.host.scheduler.now
     }
@@ -151,6 +158,9 @@ final class NodeControl: ControlHandler {
             lanes: status.lanes.map(StatusReport.Lane.init).sorted { ($0.from, $0.to) < ($1.from, $1.to) },
             adapters: status.adapters.map(StatusReport.Adapter.init),
             peers: front.peers.map(StatusReport.Peer.init),
+            certificates: security.inventory.expiries.map(StatusReport.Certificate.init),
+            certificateProblems: security.inventory.problems.map(\.description),
+            lookUps: resolver.map { StatusReport.counts($0.counts) } ?? [],
             previousRun: state.previousRun.map(StatusReport.Run.init)
         )
     }
@@ -203,6 +213,27 @@ extension StatusReport.Peer {
             pairs: peer.pairs.map { "\($0.source)>\($0.target)" },
             inFlight: peer.inFlight
         )
+    }
+}
+
+extension StatusReport.Certificate {
+    fileprivate init(_ status: CertificateInventory.Status) {
+        self.init(
+            domain: status.domain?.name ?? "any",
+            file: status.file,
+            notAfter: WallTime(milliseconds: status.notAfter * 1000).description,
+            names: status.names
+        )
+    }
+}
+
+extension StatusReport {
+    fileprivate static func counts(_ counts: DNSCounts) -> [Count] {
+        [
+            ("made", counts.lookups), ("questions", counts.asked), ("from-memory", counts.cached),
+            ("shared", counts.merged), ("refused", counts.refused), ("found", counts.found),
+            ("not-found", counts.notFound), ("failed", counts.failed), ("bogus", counts.bogus),
+        ].map { Count(name: $0.0, count: UInt64($0.1)) }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Dispatch
+import IMXFront
 import Logging
 import NIOCore
 
@@ -27,7 +28,7 @@ final class Reloader: Sendable {
             do {
                 let new = try AggregatorConfiguration.load(path: path, adapters: CompiledAdapters.schemas)
                 // One after the other, so that an older file never overtakes a newer one.
-                try eventLoop.submit { [self] in finish(node.value.apply(new), completion) }.wait()
+                try eventLoop.submit { [self] in take(new, completion) }.wait()
             } catch let error as ConfigurationError {
                 let problems = error.problems.map(\.description)
                 eventLoop.execute { [self] in finish(ReloadReport(problems: problems), completion) }
@@ -37,9 +38,23 @@ final class Reloader: Sendable {
         }
     }
 
+    private func take(_ new: AggregatorConfiguration, _ completion: @escaping @Sendable (ReloadReport) -> Void) {
+        let report = node.value.apply(new)
+        guard report.problems.isEmpty else { return finish(report, completion) }
+        node.value.reloadCertificates { [self] certificates in
+            var report = report
+            if certificates.readCount > 0 { report.changes.append("certificates: \(certificates.readCount) read") }
+            report.certificateProblems = certificates.problems
+            finish(report, completion)
+        }
+    }
+
     private func finish(_ report: ReloadReport, _ completion: (ReloadReport) -> Void) {
         for problem in report.problems {
             logger.error("the configuration was not taken over", metadata: ["reason": "\(problem)"])
+        }
+        for problem in report.certificateProblems {
+            logger.error("certificates", metadata: ["problem": "\(problem)"])
         }
         for change in report.changes { logger.notice("configuration", metadata: ["change": "\(change)"]) }
         if !report.waiting.isEmpty {

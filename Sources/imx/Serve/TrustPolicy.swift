@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Discovery
 import EnvelopeModel
 import IMXFront
 import Logging
@@ -12,9 +13,13 @@ import TransportSecurity
 final class TrustPolicy {
     /// What is in force.
     var configuration: AggregatorConfiguration {
-        didSet { levels = TrustPolicy.levels(configuration) }
+        didSet {
+            levels = TrustPolicy.levels(configuration)
+            addresses = PeerParts.addressPolicy(configuration)
+        }
     }
     private var levels: [Domain: TrustLevel]
+    private var addresses: AddressPolicy
     private let memory: TrustMemory
     private let logger: Logger
 
@@ -23,6 +28,7 @@ final class TrustPolicy {
         self.memory = memory
         self.logger = logger
         levels = TrustPolicy.levels(configuration)
+        addresses = PeerParts.addressPolicy(configuration)
     }
 
     /// What the front asks.
@@ -39,6 +45,7 @@ final class TrustPolicy {
                     metadata: ["domain": "\(peer)", "trust": "\(level.word)"]
                 )
             },
+            addressRefusal: { [self] address, port in addresses.refusal(of: address, port: port) },
             wallTime: { WallTime.now }
         )
     }

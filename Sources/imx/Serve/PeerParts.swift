@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Discovery
+import EnvelopeModel
+import NIOCore
+import Telemetry
+import TransportSecurity
+
+/// The parts of an aggregator that find and know its peers, as the configuration describes them.
+enum PeerParts {
+    /// What resolves names; nil where nobody is to be asked.
+    static func resolver(_ configuration: AggregatorConfiguration, on eventLoop: any EventLoop) throws -> DNSResolver? {
+        guard configuration.dns.resolver != "off" else { return nil }
+        do {
+            return try DNSResolver(settings(configuration.dns), on: eventLoop)
+        } catch {
+            throw CommandFailure("DNS cannot be asked: \(error)\n    see \"dns\" in \(configuration.file)")
+        }
+    }
+
+    /// How names are looked up.
+    static func settings(_ dns: AggregatorConfiguration.DNS) -> DNSSettings {
+        var settings = DNSSettings()
+        func servers(_ endpoints: [Endpoint]) -> [DNSSettings.Server] {
+            endpoints.map { DNSSettings.Server(address: $0.host, port: $0.port) }
+        }
+        settings.upstream =
+            dns.resolver == "recursive" ? .recursive : dns.servers.isEmpty ? .system : .servers(servers(dns.servers))
+        settings.zones = dns.zones.map { DNSSettings.Zone(name: $0.key.name, servers: servers($0.value)) }
+        settings.trustAnchorFile = dns.trustAnchor
+        settings.defaultPort = dns.defaultPort
+        return settings
+    }
+
+    /// Which addresses the answers may lead to: no special ones, save those that are configured, and never to us.
+    static func addressPolicy(_ configuration: AggregatorConfiguration) -> AddressPolicy {
+        AddressPolicy(
+            allowed: configuration.dns.allowedAddresses.compactMap { AddressRange($0) },
+            listeners: configuration.listen.flatMap { listener in
+                addresses(of: listener).compactMap { AddressPolicy.Listener(address: $0, port: listener.port) }
+            }
+        )
+    }
+
+    /// The addresses at which a listener is reached: all of this machine's where it is bound to all.
+    private static func addresses(of listener: Endpoint) -> [String] {
+        guard listener.host == "0.0.0.0" || listener.host == "::" else { return [listener.host] }
+        let devices = (try? System.enumerateDevices()) ?? []
+        return [listener.host] + devices.compactMap { $0.address?.ipAddress }
+    }
+
+    /// What TLS needs. Reads the files.
+    static func security(_ configuration: AggregatorConfiguration) -> TLSService {
+        TLSService(
+            reading: TLSSettings(
+                directory: configuration.tls.certificates,
+                extraRootFiles: configuration.tls.authorities,
+                usesSystemRoots: configuration.tls.believesSystemAuthorities
+            ),
+            time: seconds
+        )
+    }
+
+    /// Wall time in seconds since 1970.
+    static var seconds: Int64 { WallTime.now.milliseconds / 1000 }
+
+    /// What people should know about the certificates: what is wrong with the files, and which hosted domains have none
+    /// though there is a port that speaks TLS.
+    static func problems(_ security: TLSService, _ configuration: AggregatorConfiguration) -> [String] {
+        var problems = security.inventory.problems.map(\.description) + security.roots.problems
+        guard configuration.listen.contains(where: \.usesTLS) else { return problems }
+        let directory = configuration.tls.certificates ?? ""
+        for hosted in configuration.domains where security.inventory.entries[hosted.domain] == nil {
+            problems.append(
+                "\(hosted.domain) has no certificate, and peers that ask for it by TLS are turned away; "
+                    + "put one into \(directory)/\(hosted.domain)/fullchain.pem and privkey.pem"
+            )
+        }
+        return problems
+    }
+}
