@@ -36,7 +36,7 @@ extension EndToEnd.AttackDNSTests {
         let scratch = try Scratch("zone")
         let server = try await KnotServer("evil.example", records, in: scratch)
         let field = try await Battlefield(name) { plan in
-            plan.dns = "{ zones: { evil.example: [ \"127.0.0.1:\(server.port)\" ] }, allow-addresses: \(allowed) }"
+            plan.dns = try server.configuration(allowing: allowed, in: scratch)
         }
         field.keep(scratch)
         return (field, server)
@@ -90,8 +90,7 @@ extension EndToEnd.AttackDNSTests {
         let server = try await KnotServer("evil.example", "_imx._tcp SRV 0 0 \(own) h\nh A 127.0.0.1", in: scratch)
         let field = try await Battlefield("own-listener") { plan in
             plan.listen = own
-            plan.dns =
-                "{ zones: { evil.example: [ \"127.0.0.1:\(server.port)\" ] }, allow-addresses: [ \"127.0.0.0/8\" ] }"
+            plan.dns = try server.configuration(allowing: "[ \"127.0.0.0/8\" ]", in: scratch)
         }
         #expect(try claim("evil.example", in: field, network: 1).code == 4005)
         let addresses = try await field.south.status().peers.map(\.address)

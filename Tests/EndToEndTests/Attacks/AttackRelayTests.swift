@@ -170,6 +170,10 @@ extension EndToEnd.AttackRelayTests {
         other.send(RawPeer.proofRecord(source: "m.example", target: "b.example", proof: right))
         #expect(other.fate("eve@m.example", "bob@b.example", tag: 2) == 5005)
         let second = RawPeer.random(32)
+        // A stranger may cause no more octets than it pays for.
+        peer.send(
+            RawPeer.Record(type: RawPeer.ping, flags: 1, tag: 2, payload: RawPeer.field(0x000E, RawPeer.random(250)))
+        )
         peer.send(RawPeer.claimRecord(tag: 3, source: "m.example", target: "b2.example", token: second))
         #expect(server.verification(of: second) != nil)
         peer.send(RawPeer.proofRecord(source: "m.example", target: "b2.example", proof: right))

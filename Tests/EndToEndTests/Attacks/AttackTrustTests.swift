@@ -191,7 +191,8 @@ extension EndToEnd.AttackTrustTests {
         for tag in 2...7 as ClosedRange<UInt32> {
             let token = RawPeer.random(32)
             peer.send(RawPeer.claimRecord(tag: tag, source: "victim.example", target: "b.example", token: token))
-            #expect(servers[1].verification(of: token) != nil)
+            // After three in a row nobody is asked any more, and the answer stays the same.
+            if tag < 5 { #expect(servers[1].verification(of: token) != nil) }
             peer.send(RawPeer.proofRecord(source: "victim.example", target: "b.example", proof: RawPeer.random(32)))
             #expect(peer.answer(to: tag)?.code == 5015)
             #expect(peer.fate("mo@m.example", "bob@b.example", tag: tag + 100) == 2000)

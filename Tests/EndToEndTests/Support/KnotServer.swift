@@ -54,4 +54,12 @@ final class KnotServer {
     }
 
     func stop() { process.stop() }
+
+    /// The section `dns` of an aggregator that knows this zone and no other, and that checks signatures of another.
+    func configuration(allowing ranges: String, in scratch: Scratch) throws -> String {
+        let digest = String(repeating: "5A", count: 32)
+        let anchor = try scratch.write("elsewhere.example. IN DS 4711 13 2 \(digest)\n", to: "anchor")
+        return "{ servers: [ \"127.0.0.1:\(try Ports.free())\" ], zones: { \(zone): [ \"127.0.0.1:\(port)\" ] }, "
+            + "trust-anchor: \(anchor), allow-addresses: \(ranges) }"
+    }
 }
