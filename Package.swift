@@ -92,7 +92,7 @@ let package = Package(
             name: "imx",
             dependencies: [
                 "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
-                "IMXWire", "MessageFormats", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
+                "IMXWire", "MessageFormats", "Digests", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
                 nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
@@ -113,7 +113,7 @@ let package = Package(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "TransportSecurity", nio, logging,
+                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         .testTarget(

@@ -74,4 +74,11 @@ public enum DropReason: String, Sendable, Hashable, CaseIterable {
     case unauthenticated
     /// A proof that matched no pending claim.
     case strayProof = "stray-proof"
+    /// A connection that was refused before it could say anything: no room, no TLS where it is spoken, no certificate
+    /// for the name that it asked for.
+    case refusedConnection = "refused-connection"
+    /// A word of a peer to go elsewhere that was not followed.
+    case refusedRedirect = "refused-redirect"
+    /// An address that a look-up gave and that is not connected to.
+    case refusedAddress = "refused-address"
 }

@@ -3,6 +3,7 @@ public import AdapterKit
 public import EnvelopeModel
 public import Logging
 public import Store
+import Telemetry
 
 import struct NIOCore.ByteBuffer
 
@@ -46,6 +47,9 @@ public final class AggregatorCore {
     private var idCounter: UInt64 = 0
     let tracesSteps: Bool
     var watched: [TraceID: (TraceStep) -> Void] = [:]
+    /// How many lost messages of a lane the log and the record take, so that one that loses many hides no other's.
+    var failureLines = LogBudget<LaneTable.Pair>(burst: 50, perSecond: 5)
+    var failureRecords = LogBudget<LaneTable.Pair>(burst: 1000, perSecond: 50)
     /// Called with every outcome other than "delivered".
     public var onFailure: ((FailedEnvelope) -> Void)?
 

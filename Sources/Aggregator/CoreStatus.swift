@@ -3,6 +3,7 @@ public import AdapterKit
 public import EnvelopeModel
 import Logging
 import Store
+import Telemetry
 
 /// An envelope that did not end delivered, for the record.
 public struct FailedEnvelope: Sendable {
@@ -68,8 +69,12 @@ public struct CoreStatus: Sendable {
     public let repeats: UInt64
     /// Entries that the repeat window gave up before their time.
     public let lostRepeatEntries: UInt64
-    /// How often each outcome code was given.
+    /// How often each outcome code was given. Codes that peers made up count under x000 of their class.
     public let outcomes: [(code: OutcomeCode, count: UInt64)]
+    /// Log lines about lost messages that were left out.
+    public let linesLeftOut: UInt64
+    /// Lost messages that were not handed to ``AggregatorCore/onFailure``.
+    public let recordsLeftOut: UInt64
     /// What was dropped without an answer, by reason.
     public let drops: [DropReason: UInt64]
     /// The lanes.
@@ -86,9 +91,9 @@ extension AggregatorCore {
             waiting: tickets.unsettled,
             repeats: repeats,
             lostRepeatEntries: repeatWindow.lostEntries,
-            outcomes: outcomeCounts.indices.lazy.filter { self.outcomeCounts[$0] > 0 }.map {
-                (OutcomeCode(rawValue: UInt16($0)), self.outcomeCounts[$0])
-            },
+            outcomes: outcomes,
+            linesLeftOut: failureLines.leftOutInAll,
+            recordsLeftOut: failureRecords.leftOutInAll,
             drops: drops,
             lanes: lanes.all.map {
                 CoreStatus.LaneStatus(
@@ -133,15 +138,28 @@ extension AggregatorCore {
         }
     }
 
+    private var outcomes: [(code: OutcomeCode, count: UInt64)] {
+        var counts: [OutcomeCode: UInt64] = [:]
+        for (code, count) in outcomeCounts.enumerated() where count > 0 {
+            let code = OutcomeCode(rawValue: UInt16(code))
+            let shown = OutcomeCode.known.contains(code) ? code : OutcomeCode(rawValue: code.classCode)
+            counts[shown, default: 0] += count
+        }
+        return counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { ($0.key, $0.value) }
+    }
+
     /// Logs and hands out an outcome other than "delivered".
     func report(_ envelope: Envelope, _ outcome: Outcome) {
-        logger.info(
-            "not delivered",
-            metadata: [
+        let lane = LaneTable.Pair(source: envelope.source.domain, destination: envelope.destination.domain)
+        if let leftOut = failureLines.take(lane, now: now) {
+            var metadata: Logger.Metadata = [
                 "trace": "\(envelope.trace)", "outcome": "\(outcome.code)", "reason": "\(outcome.text ?? "")",
                 "from": "\(envelope.source.domain)", "to": "\(envelope.destination.domain)",
             ]
-        )
+            if leftOut > 0 { metadata["left-out"] = "\(leftOut)" }
+            logger.info("not delivered", metadata: metadata)
+        }
+        guard failureRecords.take(lane, now: now) != nil else { return }
         onFailure?(
             FailedEnvelope(
                 trace: envelope.trace,

@@ -15,6 +15,7 @@ extension AggregatorConfiguration {
         check("timeouts", timeouts == other.timeouts)
         check("dns", dns == other.dns)
         check("tls", tls == other.tls)
+        check("node", node == other.node)
         for adapter in adapters {
             let now = other.adapters.first { $0.name == adapter.name }
             let isSame = now.map { $0.kind == adapter.kind && $0.settings.saysTheSame(as: adapter.settings) }

@@ -135,6 +135,7 @@ extension AggregatorConfiguration {
             )
         }
         problems += tlsProblems(settings)
+        problems += nodeProblems(settings)
         let hosted = Set(domains.map(\.name))
         for blocked in (try? settings.list("block")) ?? [] {
             guard let domain = try? blocked.domain("value"), hosted.contains(domain.name) else { continue }
@@ -173,6 +174,43 @@ extension AggregatorConfiguration {
         }
     }
 
+    /// Nodes know each other by their key; a short one could be guessed.
+    private static func nodeProblems(_ settings: Settings) -> [ConfigurationProblem] {
+        guard let node = try? settings.section("node"), let directory = try? node.text("socket-directory") else {
+            return []
+        }
+        guard let key = try? node.secret("key") else {
+            return [
+                node.problem(
+                    at: "socket-directory",
+                    "\"node.socket-directory\" needs a key",
+                    remedy: "make one with: openssl rand -hex 32 > node.key, and say key: { file: node.key }"
+                )
+            ]
+        }
+        var problems: [ConfigurationProblem] = []
+        if key.reveal().utf8.count < 32 {
+            problems.append(
+                node.problem(
+                    at: "key",
+                    "\"node.key\" is shorter than 32 characters",
+                    remedy: "make a longer one with: openssl rand -hex 32"
+                )
+            )
+        }
+        // The kernel's bound for the name of a socket, less the longest name of a node.
+        if directory.utf8.count > 107 - "/node-65535.sock".utf8.count {
+            problems.append(
+                node.problem(
+                    at: "socket-directory",
+                    "\"node.socket-directory\" is longer than 91 octets",
+                    remedy: "choose a shorter one, for example: /run/imx/nodes"
+                )
+            )
+        }
+        return problems
+    }
+
     private init(_ settings: Settings, file: String) throws {
         self.file = file
         name = try settings.text("name")
@@ -192,6 +230,7 @@ extension AggregatorConfiguration {
         self.peers = peers
         dns = try DNS(settings.section("dns"))
         tls = try TLS(settings.section("tls"))
+        node = try Node(settings.section("node"))
         blocked = Set(try settings.list("block").map { try $0.domain("value") })
         var classes: [String: DomainClass] = [:]
         for (name, entry) in try settings.table("classes") {
@@ -234,6 +273,15 @@ extension AggregatorConfiguration.DNS {
     }
 }
 
+extension AggregatorConfiguration.Node {
+    fileprivate init?(_ settings: Settings) throws {
+        guard settings.has("socket-directory") else { return nil }
+        number = try settings.integer("number")
+        socketDirectory = try settings.text("socket-directory")
+        key = try settings.secret("key")
+    }
+}
+
 extension AggregatorConfiguration.TLS {
     fileprivate init(_ settings: Settings) throws {
         certificates = settings.has("certificates") ? try settings.text("certificates") : nil
@@ -252,6 +300,9 @@ extension AggregatorConfiguration.Limits {
         recordSize = try settings.integer("record-size")
         connections = try settings.integer("connections")
         connectionsFromAddress = try settings.integer("connections-from-address")
+        connectionsFromNetwork = try settings.integer("connections-from-network")
+        connectionsUnverified = try settings.integer("connections-unverified")
+        newConnections = try settings.integer("new-connections")
         connectionsToPeer = try settings.integer("connections-to-peer")
         rememberedMessages = try settings.integer("remembered-messages")
         keptOutcomes = try settings.integer("kept-outcomes")

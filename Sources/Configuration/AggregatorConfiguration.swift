@@ -29,6 +29,8 @@ package struct AggregatorConfiguration: Sendable {
     package let dns: DNS
     /// Certificates.
     package let tls: TLS
+    /// What this process is among several that serve the same domains; nil where it is alone.
+    package let node: Node?
     /// Foreign domains that nothing is taken from.
     package let blocked: Set<Domain>
     /// The classes by name.
@@ -66,6 +68,25 @@ package struct AggregatorConfiguration: Sendable {
         package let lookForChanges: Interval
     }
 
+    /// One of several processes that serve the same domains.
+    package struct Node: Sendable, Hashable {
+        /// Its number.
+        package let number: Int
+        /// Where each of them listens.
+        package let socketDirectory: String
+        /// What they share.
+        package let key: Secret
+
+        package static func == (a: Node, b: Node) -> Bool {
+            a.number == b.number && a.socketDirectory == b.socketDirectory && a.key.reveal() == b.key.reveal()
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            hasher.combine(number)
+            hasher.combine(socketDirectory)
+        }
+    }
+
     /// Bounds on what the process holds.
     package struct Limits: Sendable, Hashable {
         /// Lanes at a time.
@@ -82,6 +103,12 @@ package struct AggregatorConfiguration: Sendable {
         package let connections: Int
         /// Connections from one network address.
         package let connectionsFromAddress: Int
+        /// Connections from one network.
+        package let connectionsFromNetwork: Int
+        /// Connections from peers that have proved nothing.
+        package let connectionsUnverified: Int
+        /// New connections in a minute from one network address.
+        package let newConnections: Int
         /// Connections to one peer service.
         package let connectionsToPeer: Int
         /// Message identifiers that are remembered.

@@ -52,6 +52,7 @@ package enum AggregatorKeys {
         ),
         SettingsKey(section: "dns", dns, "How the aggregators of other domains are found"),
         SettingsKey(section: "tls", tls, "Certificates, ours and those of others"),
+        SettingsKey(section: "node", node, "What this process is among several that serve the same domains"),
         SettingsKey(
             "block",
             .list(.domain, count: 0...100_000),
@@ -160,6 +161,29 @@ package enum AggregatorKeys {
         ),
     ]
 
+    static let node: [SettingsKey] = [
+        SettingsKey(
+            "number",
+            .integer(0...65_535),
+            .defaultsTo("0"),
+            "The number of this process among them; no two have the same"
+        ),
+        SettingsKey(
+            "socket-directory",
+            .path,
+            .optional,
+            example: "/run/imx/nodes",
+            "Directory where each of them listens at node-NUMBER.sock; without it this process is alone"
+        ),
+        SettingsKey(
+            "key",
+            .secret,
+            .optional,
+            example: "{ file: /etc/imx/node.key }",
+            "At least 32 characters that they all share and nobody else has; needed with socket-directory"
+        ),
+    ]
+
     static let limits: [SettingsKey] = [
         SettingsKey(
             "lanes",
@@ -201,7 +225,25 @@ package enum AggregatorKeys {
             "connections-from-address",
             .integer(1...100_000),
             .defaultsTo("64"),
-            "Connections that one network address may hold open to here"
+            "Connections that one network address, or one IPv6 /64, may hold open to here"
+        ),
+        SettingsKey(
+            "connections-from-network",
+            .integer(1...1_000_000),
+            .defaultsTo("256"),
+            "Connections that one network, an IPv4 /24 or an IPv6 /56, may hold open to here"
+        ),
+        SettingsKey(
+            "connections-unverified",
+            .integer(1...1_000_000),
+            .defaultsTo("2048"),
+            "Connections to here at a time on which nobody has proved to be anybody; a quarter is kept for known addresses"
+        ),
+        SettingsKey(
+            "new-connections",
+            .integer(1...50_000),
+            .defaultsTo("300"),
+            "New connections to here in a minute from one network address; three times as many from its network"
         ),
         SettingsKey(
             "connections-to-peer",

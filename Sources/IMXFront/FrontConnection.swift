@@ -19,14 +19,20 @@ final class FrontConnection {
     let role: ConnectionRole
     /// The peer's numeric address, where it connected to us.
     let address: String
+    /// The same as far as bounds go; where we dialled, of the endpoint, if that is an address.
+    let source: SourceAddress
     /// The link that the connection serves, where we dialled.
     let link: PeerLink?
+    /// What the connection carries for its link.
+    var line: PeerLine?
     var machine: ConnectionMachine
     /// What TLS says about the connection; nil where it is plain.
     var security: ConnectionSecurity?
     /// The process at the other end, once it has greeted.
     var peer: ServerID?
     var isWritable = true
+    /// What keeps the connection within bounds.
+    var burden = ConnectionBurden()
     /// Whether octets wait to be flushed.
     var isDirty = false
     /// Whether octets of the present read burst have come on it.
@@ -45,8 +51,12 @@ final class FrontConnection {
     private(set) var trusted: [DomainPair: TrustedPair] = [:]
     /// The pair that the last record was for: records come in runs.
     private var recentPair: TrustedPair?
+    /// What the servers that are asked about claims made here have shown, until the claims end.
+    var legLevels: [DomainPair: TrustLevel] = [:]
     /// How often something came that was not allowed yet, for one log line instead of many.
     var violations = 0
+    /// The domain that the peer last claimed to be, proved or not, for the log.
+    var claimed: ByteBuffer?
     /// When the peer last answered a request, or was asked the first of those that are out.
     private(set) var lastAnswer = Instant.start
     private var requests: [Request?] = []
@@ -81,7 +91,11 @@ final class FrontConnection {
         self.address = address
         self.link = link
         self.machine = machine
+        source = SourceAddress(address)
     }
+
+    /// What logs call the peer: the place that we dialled, or the address that it came from.
+    var peerName: String { line?.endpoint.description ?? address }
 
     /// Remembers a request and returns the cookie to send it with.
     func remember(_ request: Request, now: Instant) -> UInt64 {
@@ -119,11 +133,27 @@ final class FrontConnection {
         return pair
     }
 
+    /// Whether one more pair may be trusted here, or is already. Pairs whose time is over make room.
+    func hasRoom(for domains: DomainPair, limit: Int, now: Instant) -> Bool {
+        if trusted.count < limit || trusted[domains] != nil { return true }
+        trusted = trusted.filter { $0.value.until > now }
+        return trusted.count < limit
+    }
+
     /// Notes that the peer may speak for `source` to `target` until `until`.
     func trust(_ source: Domain, _ target: Domain, until: Instant) {
         let pair = TrustedPair(source: source, target: target, until: until)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
+    }
+
+    /// Whether the peer takes one more verification: before anything is authenticated there are bounds to them.
+    var hasVerificationRoom: Bool { machine.isAuthenticated || (line?.verified ?? 0) < 48 }
+
+    /// The domains here that the peer is trusted to send to.
+    func trustedTargets(now: Instant) -> [Domain] {
+        let targets = trusted.values.filter { $0.until > now }.map(\.target)
+        return Set(targets).sorted { $0.name < $1.name }
     }
 
     /// Ends the trust of the pairs for which `isOver` holds, and returns them.

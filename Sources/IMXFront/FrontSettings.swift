@@ -22,8 +22,20 @@ package struct FrontSettings: Sendable {
     package var showsCertificate = false
     /// What this process is in a cluster of nodes that serve the same domains; nil where it is alone.
     package var node: NodeIdentity?
-    /// The most connections that one address may hold open to here.
-    package var connectionsPerAddress = 64
+    /// Which connections to here are taken.
+    package var admission = AdmissionLimits()
+    /// The most pairs of domains that a peer may be trusted for on one connection.
+    package var pairsPerConnection = 16_384
+    /// How long a peer may leave what we write unread before the connection is given up.
+    package var readPatience = Interval.seconds(30)
+    /// The most octets that a peer may leave unread.
+    package var unreadOctets = 1 << 20
+
+    /// The most connections to one peer service; a further one is made only where it helps.
+    package var connectionsPerPeer = 2
+
+    /// Over how much time those spread that a peer has sent to another host.
+    package var spread = Interval.milliseconds(500)
 
     /// One of several processes that serve the same domains.
     package struct NodeIdentity: Sendable {

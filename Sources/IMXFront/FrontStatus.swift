@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
 import IMXWire
+import Telemetry
 
 /// What an operator can see of one connection to or from a peer.
 package struct PeerStatus: Sendable {
@@ -16,23 +17,60 @@ package struct PeerStatus: Sendable {
     package let inFlight: Int
 }
 
+/// What an operator can see of all connections together.
+package struct FrontStatus: Sendable {
+    /// Connections that peers made.
+    package let incoming: Int
+    /// Those of them that are not authenticated.
+    package let unauthenticated: Int
+    /// Connections that we made or are making.
+    package let outgoing: Int
+    /// What was refused to peers since the start, by reason.
+    package let refusals: [(reason: String, count: UInt64)]
+    /// Log lines about peers that were left out since the start.
+    package let linesLeftOut: UInt64
+}
+
 extension IMXFront {
-    /// The connections, and the links that wait for their next try.
+    /// All connections in numbers.
+    package var status: FrontStatus {
+        FrontStatus(
+            incoming: admission.open,
+            unauthenticated: admission.unauthenticated,
+            outgoing: connections.count - admission.open,
+            refusals: refusals.map { ($0.key.description, $0.value) }.sorted { $0.0 < $1.0 },
+            linesLeftOut: logBudget.leftOutInAll
+        )
+    }
+
+    /// The most connections, and the most pairs of each, that are shown one by one.
+    private static let shown = 1000
+    private static let shownPairs = 100
+
+    /// The connections, those with trusted pairs first, and the links that wait for their next try: as many as are of
+    /// use to anybody who looks.
     package var peers: [PeerStatus] {
-        let open = connections.values.sorted { $0.handle.rawValue < $1.handle.rawValue }.map { connection in
+        let all = connections.values.sorted {
+            ($0.machine.isAuthenticated ? 0 : 1, $0.handle.rawValue) < (
+                $1.machine.isAuthenticated ? 0 : 1, $1.handle.rawValue
+            )
+        }
+        let open = all.prefix(Self.shown).map { connection in
             let confirmed =
-                connection.link?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
+                connection.line?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
             return PeerStatus(
                 isOutgoing: connection.role == .dialler,
-                address: connection.link?.endpoint.description ?? connection.address,
+                address: connection.peerName,
                 state: connection.peer == nil ? "greeting" : connection.isLeaving ? "closing" : "open",
-                pairs: connection.role == .dialler
-                    ? confirmed : connection.trusted.values.map { ($0.source, $0.target) },
+                pairs: Array(
+                    (connection.role == .dialler
+                        ? confirmed : connection.trusted.values.map { ($0.source, $0.target) }).prefix(Self.shownPairs)
+                ),
                 inFlight: connection.machine.requestsInFlight
             )
         }
-        let waiting = links.values.compactMap { link -> PeerStatus? in
-            guard case .waiting = link.state else { return nil }
+        let waiting = links.values.prefix(Self.shown).compactMap { link -> PeerStatus? in
+            guard link.timer != nil else { return nil }
             return PeerStatus(
                 isOutgoing: true,
                 address: link.endpoint.description,

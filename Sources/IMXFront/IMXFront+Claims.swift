@@ -73,17 +73,20 @@ extension IMXFront {
         case .ignore:
             host.count(.strayAnswer)
         case .trusted(_, let until, _):
-            pair.claim = .confirmed
-            pair.confirmedAt = now
-            pair.refusals = 0
             connection.hasServed = true
-            renew(pair, until: until, on: connection)
             connection.machine.markAuthenticated()
             // The other side is who our own look-up says it is, so its answers and its data for us are welcome here.
             connection.trust(pair.target, pair.source, until: until)
             noteTrust(in: pair.target, on: connection)
             log("trusted by the peer", pair, connection)
-            if let link = connection.link { pump(pair, link) }
+            guard pair.connection === connection else { return }
+            pair.claim = .confirmed
+            pair.confirmedAt = now
+            pair.refusals = 0
+            renew(pair, until: until, on: connection)
+            pump(pair)
+        case .failed where pair.connection !== connection:
+            break  // it has moved to another connection since
         case .failed where pair.claim == .confirmed:
             log("trust was not renewed", pair, connection)
         case .failed(_, let code, let attempt, let retryAt):
@@ -94,25 +97,27 @@ extension IMXFront {
             }
             pair.claim = .later
             host.scheduler.schedule(after: retryAt - now) { [weak self, weak connection] in
-                guard let self, pair.claim == .later else { return }
-                pair.claim = .none
-                guard let link = connection?.link else { return }
-                link.hasBacklog = true
-                burst { self.pump(pair, link) }
+                guard let self, let connection, pair.claim == .later else { return }
+                burst { self.reconsider(pair, on: connection) }
             }
         case .closeConnection:
             host.logger.warning("the peer could not confirm a claim", metadata: metadata(pair, connection))
-            pair.claim = .none
             connection.machine.close(.notVerified, "not confirmed", now: now)
+            replace(connection)
         }
     }
 
     /// The peer will not trust us for the pair: what waits for it ends.
     func claimFailed(_ pair: PairQueue, _ outcome: Outcome, on connection: FrontConnection) {
+        guard pair.connection === connection else { return }
         pair.claim = .none
         pair.refusals = 0
         host.logger.notice("not trusted by the peer: \(outcome.code)", metadata: metadata(pair, connection))
-        refuse(pair, outcome)
+        guard outcome.code == .notServedHere, let line = connection.line, !pair.isEmpty else {
+            return refuse(pair, outcome)
+        }
+        pair.misdirection = (line.endpoint, outcome)  // it may be served elsewhere by now
+        move(pair, from: connection)
     }
 
     /// Somebody asks whether we made a claim. No authentication is needed for that (IMX-1 §6.5).
@@ -136,6 +141,13 @@ extension IMXFront {
             guard let bus else {
                 return connection.machine.answer(DialbackClaimant.refusal, to: .verify, tag: tag, now: now)
             }
+            host.logger.debug(
+                "another node is asked whether it made a claim",
+                metadata: [
+                    "from": "\(String(buffer: record.source))", "to": "\(String(buffer: record.target))",
+                    "node": "\(node)",
+                ]
+            )
             bus.ask(node, record) { [weak self] hasProved in
                 guard let self, let connection = connections[handle] else { return }
                 burst {
@@ -189,7 +201,7 @@ extension IMXFront {
     private func metadata(_ pair: PairQueue, _ connection: FrontConnection) -> Logger.Metadata {
         [
             "from": "\(pair.source)", "to": "\(pair.target)",
-            "peer": "\(connection.link?.endpoint.description ?? connection.address)",
+            "peer": "\(connection.peerName)",
         ]
     }
 }

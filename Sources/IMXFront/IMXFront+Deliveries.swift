@@ -17,25 +17,24 @@ extension IMXFront {
     }
 
     private func dispatch(_ delivery: Delivery) {
-        let route = route(from: delivery.envelope.source.domain, to: delivery.envelope.destination.domain)
-        let pair = route.pair
-        if let link = route.link, case .up(let connection) = link.state, pair.claim == .confirmed, pair.isEmpty,
-            connection.isWritable, send(delivery, of: pair, isRepeat: false, on: connection)
+        let pair = pair(from: delivery.envelope.source.domain, to: delivery.envelope.destination.domain)
+        if let connection = pair.connection, pair.claim == .confirmed, pair.isEmpty, connection.isWritable,
+            pair.isFree(for: connection), send(delivery, of: pair, isRepeat: false, on: connection)
         {
             return
         }
         var kept = delivery.envelope
         kept.detach()
-        let waitingDelivery = Delivery(ticket: delivery.ticket, envelope: kept)
         waiting[delivery.ticket] = pair
-        pair.waiting.append(waitingDelivery)
-        if let link = route.link {
-            link.hasBacklog = true
-            host.note(delivery.envelope.trace, "waits for \(link.endpoint)")
-            ensureUp(link)
-            pump(pair, link)
-        } else {
-            lookUp(route)
+        pair.waiting.append(Delivery(ticket: delivery.ticket, envelope: kept))
+        if let connection = pair.connection {
+            connection.line?.hasBacklog = true
+            pump(pair)
+        } else if pair.link == nil {
+            place(pair)
+        }
+        if let place = pair.connection?.line?.endpoint ?? pair.link?.endpoint {
+            host.note(delivery.envelope.trace, "waits for \(place)")
         }
     }
 
@@ -55,7 +54,8 @@ extension IMXFront {
         switch result {
         case .sent:
             markDirty(connection)
-            host.note(delivery.envelope.trace, "sent to \(connection.link?.endpoint.description ?? connection.address)")
+            pair.sent(on: connection)
+            host.note(delivery.envelope.trace, "sent to \(connection.peerName)")
             return true
         case .windowFull, .notOpen:
             _ = connection.take(cookie)
@@ -106,12 +106,14 @@ extension IMXFront {
     }
 
     /// Sends what waits for the pair, as far as the peer lets us, and asks for the pair's trust where it is missing.
-    func pump(_ pair: PairQueue, _ link: PeerLink, atMost limit: Int = .max) {
-        guard case .up(let connection) = link.state, !pair.isEmpty, !connection.isLeaving else { return }
+    func pump(_ pair: PairQueue, atMost limit: Int = .max) {
+        guard let connection = pair.connection, !pair.isEmpty else { return }
+        guard connection.machine.isOpen else { return replace(connection) }
         switch pair.claim {
         case .none: askForTrust(pair, on: connection)
         case .asked, .later: return
         case .confirmed:
+            guard pair.isFree(for: connection) else { return }
             var sent = 0
             while sent < limit, connection.isWritable, let (delivery, isRepeat) = pair.next() {
                 if isRepeat, delivery.envelope.deadline <= now {  // the core has called it uncertain
@@ -127,34 +129,10 @@ extension IMXFront {
         }
     }
 
-    /// Sends what waits for all pairs of the link, each in its turn.
-    func pump(_ link: PeerLink) {
-        guard link.hasBacklog, case .up(let connection) = link.state, !connection.isLeaving else { return }
-        while connection.machine.requestRoom > 0, let id = link.verifications.popFirst() { ask(id, on: connection) }
-        // Claims come before data, or pairs that send all the time would keep new ones out.
-        for pair in link.pairs where !pair.isEmpty && pair.claim == .none { askForTrust(pair, on: connection) }
-        var isMoving = true
-        while isMoving {
-            isMoving = false
-            for _ in link.pairs.indices {
-                guard connection.isWritable, connection.machine.requestRoom > 0 else { return }
-                link.turn = (link.turn + 1) % link.pairs.count
-                let pair = link.pairs[link.turn]
-                guard pair.claim == .confirmed, !pair.isEmpty else { continue }
-                pump(pair, link, atMost: Self.quantum)
-                isMoving = isMoving || !pair.isEmpty
-            }
-        }
-        link.hasBacklog = link.hasWork || !link.verifications.isEmpty
-    }
-
-    /// The most requests of one pair before the next pair has its turn.
-    private static var quantum: Int { 32 }
-
     package func withdraw(_ ticket: Ticket) -> Withdrawal {
         guard let pair = waiting.removeValue(forKey: ticket) else { return .tooLate }
         pair.withdraw(ticket)
-        if let reason = routes[PairKey(source: pair.source, target: pair.target)]?.link?.lastFailure {
+        if let reason = pair.link?.lastFailure ?? pair.peer.lastFailure {
             host.settle(ticket, Outcome(.timedOut, "\(pair.target) could not be reached in time: \(reason)"))
         }
         return .withdrawn
@@ -173,22 +151,55 @@ extension IMXFront {
 
     /// The peer did not take a request because its trust in the pair has run out: it is asked for trust again, and what
     /// it did not take goes out anew, in the old order. A peer that forgets within a second means it.
-    func denied(_ delivery: Delivery, of pair: PairQueue, isRepeat: Bool, _ outcome: Outcome) {
-        if pair.claim == .confirmed {
+    func denied(
+        _ delivery: Delivery,
+        of pair: PairQueue,
+        isRepeat: Bool,
+        _ outcome: Outcome,
+        on connection: FrontConnection
+    ) {
+        if pair.connection === connection, pair.claim == .confirmed {
             guard now - pair.confirmedAt >= .seconds(1) else {
                 return host.settle(delivery.ticket, isRepeat ? Self.unanswered : outcome)
             }
             pair.claim = .none
         }
-        // Too late for another try: the core has ended it, or does so at once.
-        guard delivery.envelope.deadline > now else { return host.settle(delivery.ticket, outcome) }
+        returnUntaken(delivery, to: pair, isRepeat: isRepeat, outcome)
+    }
+
+    /// The peer did not take a request because it does not serve the domain. It may have moved: a fresh look-up tells.
+    func misdirected(
+        _ delivery: Delivery,
+        of pair: PairQueue,
+        isRepeat: Bool,
+        _ outcome: Outcome,
+        on connection: FrontConnection
+    ) {
+        guard let line = connection.line, returnUntaken(delivery, to: pair, isRepeat: isRepeat, outcome) else { return }
+        guard pair.connection === connection else { return }
+        pair.misdirection = (line.endpoint, outcome)
+        move(pair, from: connection)
+    }
+
+    /// Puts a request back that the peer has said it did not take. False where it is too late for another try: the core
+    /// has ended it, or does so at once.
+    @discardableResult
+    private func returnUntaken(_ delivery: Delivery, to pair: PairQueue, isRepeat: Bool, _ outcome: Outcome) -> Bool {
+        guard delivery.envelope.deadline > now else {
+            host.settle(delivery.ticket, outcome)
+            return false
+        }
         var kept = delivery.envelope
         kept.detach()
         let returned = Delivery(ticket: delivery.ticket, envelope: kept)
-        routes[PairKey(source: pair.source, target: pair.target)]?.link?.hasBacklog = true
-        if isRepeat { return pair.toRepeat.append(returned) }
-        waiting[delivery.ticket] = pair
-        pair.returned.append(returned)
+        pair.connection?.line?.hasBacklog = true
+        if isRepeat {
+            pair.toRepeat.append(returned)
+        } else {
+            waiting[delivery.ticket] = pair
+            pair.returned.append(returned)
+        }
+        return true
     }
 
     // MARK: Answers to the peer

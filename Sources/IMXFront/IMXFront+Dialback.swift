@@ -13,7 +13,7 @@ extension IMXFront {
     // MARK: What others claim
 
     func take(_ record: ClaimRecord, tag: UInt32, on connection: FrontConnection) {
-        guard let id = connectionID(connection) else { return }
+        guard let id = connectionID(connection), !refuseForWantOfRoom(record, tag: tag, on: connection) else { return }
         let pair = DomainPair(source: record.source, target: record.target)
         carryOut(
             acceptor.claim(
@@ -60,7 +60,10 @@ extension IMXFront {
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
         let action = acceptor.proof(record, on: connection.handle, now: now)
-        if case .ignore = action { host.count(.strayProof) }
+        if case .ignore = action {
+            host.count(.strayProof)
+            connection.burden.refusals &+= 1
+        }
         carryOut(action)
     }
 
@@ -76,7 +79,7 @@ extension IMXFront {
             else { return }
             connection.machine.markAuthenticated()
             connection.trust(source, target, until: until)
-            noteTrust(in: source, on: connection)
+            noteProof(of: source, domains, on: connection)
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             markDirty(connection)
             host.logger.info(
@@ -87,15 +90,18 @@ extension IMXFront {
             )
         case .refuse(let handle, let domains, let tag, let answer, let close):
             guard let connection = connections[handle] else { return }
+            connection.legLevels[domains] = nil
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             if close { connection.machine.close(.notVerified, "too many failed claims", now: now) }
             markDirty(connection)
             host.count(.unauthenticated)
+            count(.claim(answer.code))
             notice(
-                "claim refused: \(answer.code)",
+                "claim refused",
+                on: connection,
                 metadata: [
                     "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",
-                    "address": "\(connection.address)",
+                    "outcome": "\(answer.code)",
                 ]
             )
         }
@@ -120,18 +126,30 @@ extension IMXFront {
 
     func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {
         guard let record = acceptor.verify(id) else { return }
-        if connection.machine.isOpen, connection.machine.requestRoom == 0, let link = connection.link {
-            guard link.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id, now: now)) }
-            link.verifications.append(id)  // a busy link is no sign that nobody is there
-            link.hasBacklog = true
+        if connection.machine.isOpen, connection.machine.requestRoom == 0, let line = connection.line {
+            guard line.verifications.count < 4096 else { return carryOut(acceptor.unreachable(id, now: now)) }
+            line.verifications.append(id)  // a busy link is no sign that nobody is there
+            line.hasBacklog = true
             return
         }
+        connection.line?.verified += 1
         let cookie = connection.remember(.verification(id), now: now)
         guard case .sent = connection.machine.send(verify: record, cookie: cookie, now: now) else {
             _ = connection.take(cookie)
-            return carryOut(acceptor.unreachable(id, now: now))
+            return verificationFailed(id)
+        }
+        if let source = Domain(canonical: id.pair.source) {
+            connections[id.connection]?.legLevels[id.pair] = level(of: connection, for: source)
         }
         markDirty(connection)
+    }
+
+    /// Remembers how well the source has proved itself, so that it is never believed with less: what its own server
+    /// showed where it was asked, if both connections were encrypted. What only the claimant's end shows does not count;
+    /// it says nothing about what the source's server will show the next time.
+    private func noteProof(of source: Domain, _ pair: DomainPair, on connection: FrontConnection) {
+        guard let leg = connection.legLevels.removeValue(forKey: pair), connection.security != nil else { return }
+        policy.noteTrust(source, leg)
     }
 
     func verificationAnswered(_ id: DialbackAcceptor.PendingID, _ code: OutcomeCode) {
@@ -190,7 +208,7 @@ extension IMXFront {
         for action in acceptor.expire(now: now) { carryOut(action) }
         for (handle, outcome) in claimant.expire(now: now, using: &generator) {
             guard let connection = connections[handle], case .failed(let domains, _, _, _) = outcome,
-                let pair = connection.link?.pairs.first(where: { $0.domains == domains })
+                let pair = connection.line?.pairs.first(where: { $0.domains == domains })
             else { continue }
             settleClaim(pair, outcome, text: "no answer to the claim in time", on: connection)
         }

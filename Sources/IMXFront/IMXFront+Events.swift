@@ -22,10 +22,12 @@ extension IMXFront {
         case .subscribe(let tag, _, _): later(.subscribe, tag, on: connection)
         case .notify(let tag, _, _): later(.notify, tag, on: connection)
         case .get(let tag, _): later(.get, tag, on: connection)
-        case .pushAttributes: host.count(.unknownRequest)
-        case .redirect: host.count(.unknownRequest)  // honoured once connections can be drained towards another host
+        case .pushAttributes:
+            host.count(.unknownRequest)
+            connection.burden.refusals &+= 1
+        case .redirect(let record): take(record, on: connection)
         case .refused(let type, _, let error): refused(type, error, on: connection)
-        case .closing: connection.isLeaving = true
+        case .closing(let close): closing(close, on: connection)
         case .closed(let end): over(end, on: connection)
         }
     }
@@ -59,12 +61,11 @@ extension IMXFront {
         case .lost: connection.endReason = nil
         }
         if case .failed(let error) = end {
+            count(.closed(error.code))
             notice(
                 "connection closed for an error",
-                metadata: [
-                    "peer": "\(connection.link?.endpoint.description ?? connection.address)", "code": "\(error.code)",
-                    "reason": "\(error.text)",
-                ]
+                on: connection,
+                metadata: ["code": "\(error.code)", "reason": "\(error.text)"]
             )
         }
         markDirty(connection)
@@ -87,7 +88,7 @@ extension IMXFront {
             deadline: deadline(record.deadline),
             freshTrace: host.makeTraceID()
         )
-        host.note(envelope.trace, "received from \(connection.link?.endpoint.description ?? connection.address)")
+        host.note(envelope.trace, "received from \(connection.peerName)")
         submissions.append(
             Submission(token: Self.token(connection.handle, tag: tag, isReport: false), envelope: envelope)
         )
@@ -130,12 +131,15 @@ extension IMXFront {
         connection.violations += 1
         let outcome = denial(from.domain, to.domain, on: connection)
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
+        count(.data(outcome.code))
+        connection.burden.refusals &+= 1
         guard connection.violations == 1 else { return }
         notice(
             "record refused",
+            on: connection,
             metadata: [
-                "address": "\(connection.address)", "from": "\(String(buffer: from.domain))",
-                "to": "\(String(buffer: to.domain))", "outcome": "\(outcome.code)",
+                "from": "\(String(buffer: from.domain))", "to": "\(String(buffer: to.domain))",
+                "outcome": "\(outcome.code)",
             ]
         )
     }
@@ -143,6 +147,7 @@ extension IMXFront {
     /// A request of a kind that this version reads but does not serve.
     private func later(_ type: RecordType, _ tag: UInt32, on connection: FrontConnection) {
         host.count(.unknownRequest)
+        connection.burden.refusals &+= 1
         let outcome = Outcome(.notUnderstood, "presence and attributes are not served yet")
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
     }
@@ -150,12 +155,14 @@ extension IMXFront {
     private func refused(_ type: RecordType, _ error: IMXError, on connection: FrontConnection) {
         host.count(.malformed)
         connection.violations += 1
+        count(.record(error.code))
         guard connection.violations == 1 else { return }
         notice(
             "record refused",
+            on: connection,
             metadata: [
-                "address": "\(connection.address)", "type": "\(type.rawValue)", "outcome": "\(error.code)",
-                "reason": "\(error.text)", "field": "\(error.failedField.map { String($0.rawValue) } ?? "none")",
+                "type": "\(type.rawValue)", "outcome": "\(error.code)", "reason": "\(error.text)",
+                "field": "\(error.failedField.map { String($0.rawValue) } ?? "none")",
             ]
         )
     }
@@ -166,11 +173,12 @@ extension IMXFront {
         switch connection.take(cookie, answeredAt: now) {
         case .delivery(let delivery, let pair, let isRepeat):
             connection.hasServed = true
-            if answer.code == .notAuthenticated {
-                denied(delivery, of: pair, isRepeat: isRepeat, answer.outcome)
-            } else {
-                host.settle(delivery.ticket, answer.outcome)
+            switch answer.code {
+            case .notAuthenticated: denied(delivery, of: pair, isRepeat: isRepeat, answer.outcome, on: connection)
+            case .notServedHere: misdirected(delivery, of: pair, isRepeat: isRepeat, answer.outcome, on: connection)
+            default: host.settle(delivery.ticket, answer.outcome)
             }
+            landed(pair, on: connection)
         case .claim(let pair): claimAnswered(pair, answer, on: connection)
         case .verification(let id): verificationAnswered(id, answer.code)
         case nil: host.count(.strayAnswer)
@@ -180,8 +188,9 @@ extension IMXFront {
     private func unreadable(_ cookie: UInt64, _ error: IMXError, on connection: FrontConnection) {
         host.count(.malformed)
         switch connection.take(cookie, answeredAt: now) {
-        case .delivery(let delivery, _, _):
+        case .delivery(let delivery, let pair, _):
             host.settle(delivery.ticket, Outcome(.uncertain, "the peer's answer could not be read: \(error.text)"))
+            landed(pair, on: connection)
         case .claim(let pair):
             claimFailed(pair, Outcome(.malformed, "the peer's answer could not be read"), on: connection)
         case .verification(let id): verificationFailed(id)

@@ -6,187 +6,246 @@ import IMXWire
 import Logging
 import TransportSecurity
 
-/// Ways to peers: looked up, opened when there is something to say, and opened again after a failure.
+/// Which way each pair of domains takes. A way is looked for whenever a pair has something to say and no connection to
+/// say it on; a connection that stands is used for as long as it stands, however old the answers that led to it.
 extension IMXFront {
-    func route(from source: Domain, to target: Domain) -> Route {
-        if let recentRoute, recentRoute.key.source == source, recentRoute.key.target == target {
-            return recentRoute.route
-        }
+    func pair(from source: Domain, to target: Domain) -> PairQueue {
+        if let recentPair, recentPair.source == source, recentPair.target == target { return recentPair }
         let key = PairKey(source: source, target: target)
-        let route = routes[key] ?? Route(pair: PairQueue(source: source, target: target))
-        routes[key] = route
-        recentRoute = (key, route)
-        return route
+        let pair = pairs[key] ?? makePair(source, peer(target))
+        pairs[key] = pair
+        recentPair = pair
+        return pair
     }
 
-    /// Finds the link for a route that has none. Outgoing trust comes from this look-up alone (IMX 6.3).
-    func lookUp(_ route: Route) {
-        guard route.link == nil, !route.isLookedUp else { return }
-        route.isLookedUp = true
-        resolver.resolve(route.pair.target) { [weak self] resolution in
-            guard let self, route.isLookedUp else { return }
-            route.isLookedUp = false
-            burst {
-                switch resolution {
-                case .service(let service):
-                    let link = self.link(to: service, for: route.pair.target)
-                    route.link = link
-                    link.pairs.append(route.pair)
-                    link.hasBacklog = true
-                    self.ensureUp(link)
-                    self.pump(route.pair, link)
-                case .notFound(let reason):
-                    self.refuse(
-                        route.pair,
-                        Outcome(.domainNotFound, "\(route.pair.target) is not on the network: \(reason)")
-                    )
-                    self.forget(route.pair)
-                case .unavailable(let reason), .bogus(let reason):
-                    self.refuse(
-                        route.pair,
-                        Outcome(.unavailable, "\(route.pair.target) cannot be found now: \(reason)")
-                    )
-                    self.forget(route.pair)
+    private func makePair(_ source: Domain, _ peer: PeerDomain) -> PairQueue {
+        let pair = PairQueue(source: source, peer: peer)
+        peer.pairs.append(pair)
+        return pair
+    }
+
+    private func peer(_ domain: Domain) -> PeerDomain {
+        let peer = foreignDomains[domain] ?? PeerDomain(domain)
+        foreignDomains[domain] = peer
+        return peer
+    }
+
+    /// Forgets a pair that has nothing to say and nothing out, and its domain with its last pair.
+    func tidy(_ pair: PairQueue) {
+        guard pair.isEmpty, pair.inFlight == 0, pair.connection == nil, !pair.peer.isLookedUp else { return }
+        leaveLink(pair)
+        pairs[PairKey(source: pair.source, target: pair.target)] = nil
+        if recentPair === pair { recentPair = nil }
+        pair.peer.pairs.removeAll { $0 === pair }
+        guard pair.peer.pairs.isEmpty, pair.peer.currentRedirection(now: now) == nil else { return }
+        pair.peer.nextLookUp?.cancel()
+        foreignDomains[pair.target] = nil
+    }
+
+    private func leaveLink(_ pair: PairQueue) {
+        guard let link = pair.link else { return }
+        pair.link = nil
+        link.pairs.removeAll { $0 === pair }
+        retireIfUnused(link)
+    }
+
+    func retireIfUnused(_ link: PeerLink) {
+        guard link.isUnused, links[link.key] === link else { return }
+        link.timer?.cancel()
+        link.timer = nil
+        links[link.key] = nil
+    }
+
+    // MARK: Look-ups
+
+    /// Finds a way for a pair that has none. Outgoing trust comes from our own look-up alone (IMX 6.3).
+    func place(_ pair: PairQueue) {
+        guard pair.connection == nil, pair.link == nil else { return }
+        guard !isStopping else { return refuse(pair, Outcome(.unavailable, "shutting down", retryAfter: 5)) }
+        let peer = pair.peer
+        if pair.needsLookUp { return lookUp(peer) }
+        if let redirection = peer.currentRedirection(now: now) { return place(pair, by: redirection) }
+        peer.redirection = nil
+        if let service = peer.currentService(now: now) { return place(pair, at: service) }
+        // Another pair of the same domains' servers goes along with what stands.
+        if let companion = peer.pairs.first(where: { $0.connection != nil && $0.claim == .confirmed }),
+            let connection = companion.connection, let link = companion.link,
+            level(of: connection, for: peer.name) >= required(hosted: pair.source, peer: peer.name)
+        {
+            return join(pair, link, on: connection)
+        }
+        lookUp(peer)
+    }
+
+    private func lookUp(_ peer: PeerDomain) {
+        guard !peer.isLookedUp, peer.nextLookUp == nil else { return }
+        peer.isLookedUp = true
+        resolver.resolve(peer.name) { [weak self] resolution in
+            guard let self, peer.isLookedUp else { return }
+            peer.isLookedUp = false
+            burst { self.found(resolution, for: peer) }
+        }
+    }
+
+    private func found(_ resolution: Resolution, for peer: PeerDomain) {
+        let stranded = peer.pairs.filter { $0.link == nil && $0.connection == nil }
+        switch resolution {
+        case .service(let service):
+            peer.service = service
+            peer.failures = 0
+            peer.lastFailure = nil
+            for pair in stranded { place(pair, at: service) }
+        case .notFound(let reason):
+            peer.service = nil
+            for pair in stranded {
+                refuse(pair, Outcome(.domainNotFound, "\(peer.name) is not on the network: \(reason)"))
+                tidy(pair)
+            }
+        case .unavailable(let reason), .bogus(let reason):
+            let hadService = peer.service != nil
+            peer.lastFailure = reason
+            guard hadService else {
+                for pair in stranded {
+                    refuse(pair, Outcome(.unavailable, "\(peer.name) cannot be found now: \(reason)"))
+                    tidy(pair)
+                }
+                return
+            }
+            // It was there before. What waits has time until its deadline.
+            peer.failures += 1
+            peer.nextLookUp = host.scheduler.schedule(
+                after: settings.backOff.pause(after: peer.failures, using: &generator)
+            ) { [weak self] in
+                guard let self else { return }
+                peer.nextLookUp = nil
+                burst {
+                    for pair in peer.pairs where pair.link == nil && pair.connection == nil {
+                        if pair.isEmpty { self.tidy(pair) } else { self.place(pair) }
+                    }
                 }
             }
         }
     }
 
-    private func forget(_ pair: PairQueue) {
-        routes[PairKey(source: pair.source, target: pair.target)] = nil
-        recentRoute = nil
+    /// Asks again before the next connection to the domain: what was found has proved wrong, or may have.
+    func distrustLookUp(of peer: PeerDomain) {
+        resolver.forget(peer.name)
+        guard let service = peer.service else { return }
+        peer.service = PeerService(
+            hosts: service.hosts,
+            origin: service.origin,
+            security: service.security,
+            expiry: now
+        )
     }
 
-    func link(to service: PeerService, for domain: Domain) -> PeerLink {
-        let fresh = PeerLink(service: service, dialled: domain, using: &generator)
-        let link = links[fresh.key] ?? fresh
-        links[link.key] = link
-        link.services[domain] = service
+    // MARK: Places
+
+    private func place(_ pair: PairQueue, by redirection: Redirection) {
+        let level = max(required(hosted: pair.source, peer: pair.target), redirection.level)
+        let endpoints = redirection.endpoints.filter { level == .dialback || $0.usesTLS }
+        guard !endpoints.isEmpty else {
+            pair.peer.redirection = nil
+            return place(pair)
+        }
+        join(pair, key(endpoints, level: level, domain: pair.target))
+    }
+
+    private func place(_ pair: PairQueue, at service: PeerService) {
+        guard pair.connection == nil, pair.link == nil else { return }
+        pair.needsLookUp = false
+        guard !pair.isEmpty else { return tidy(pair) }
+        if let (endpoint, outcome) = pair.misdirection {
+            pair.misdirection = nil
+            guard service.host(at: endpoint) == nil else {
+                refuse(pair, outcome)
+                return tidy(pair)
+            }
+        }
+        let level = required(hosted: pair.source, peer: pair.target)
+        let endpoints = attempts(at: service, level: level).map(\.endpoint)
+        guard !endpoints.isEmpty else {
+            let wish = level == .tls ? "encryption" : "a certificate"
+            refuse(pair, Outcome(.refused, "\(pair.target) publishes no TLS port, and \(pair.source) asks for \(wish)"))
+            return tidy(pair)
+        }
+        let shared = key(endpoints, level: .dialback, domain: pair.target)
+        if level == .certificate, let link = links[shared] {
+            // A connection that others share will do if its certificate is good for this domain too.
+            let fit = link.connections.first { self.level(of: $0, for: pair.target) >= level }
+            if let fit { return join(pair, link, on: fit) }
+        }
+        join(pair, level == .certificate ? key(endpoints, level: level, domain: pair.target) : shared)
+    }
+
+    func link(for peer: PeerDomain, by redirection: Redirection) -> PeerLink? {
+        let level = peer.pairs.map { required(hosted: $0.source, peer: peer.name) }.max() ?? .dialback
+        return link(key(redirection.endpoints, level: max(level, redirection.level), domain: peer.name), for: peer.name)
+    }
+
+    private func key(_ endpoints: [PeerEndpoint], level: TrustLevel, domain: Domain) -> PeerLink.Key {
+        PeerLink.Key(endpoints: Set(endpoints), serverName: level == .certificate ? domain : nil)
+    }
+
+    func link(_ key: PeerLink.Key, for domain: Domain) -> PeerLink? {
+        if let known = links[key] { return known }
+        guard let first = key.endpoints.first else { return nil }
+        let link = PeerLink(key: key, dialled: domain, first: first)
+        links[key] = link
         return link
     }
 
-    func ensureUp(_ link: PeerLink) {
-        guard case .idle = link.state, !isStopping else { return }
-        open(link)
-    }
-
-    /// Opens the link at once, even where the next try is due later: somebody who may be there has just spoken to us.
-    func openNow(_ link: PeerLink) {
-        if case .waiting(let timer) = link.state {
-            timer.cancel()
-            // Not at any rate: whoever speaks to us may be making us dial somebody else.
-            let rest = link.lastTry + .seconds(1) - now
-            guard rest <= .zero else { return retry(link, after: rest) }
-            link.state = .idle
-        }
-        ensureUp(link)
-    }
-
-    private func open(_ link: PeerLink) {
-        link.lastTry = now
-        let handle = transport.connect(to: link.endpoint, serverName: link.dialled, timeout: settings.connectTimeout)
-        link.state = .opening(handle)
-        _ = makeConnection(.dialler, handle, address: link.endpoint.host, link: link)
-    }
-
-    /// The peer has greeted on a connection that we dialled.
-    func linkIsUp(_ link: PeerLink, _ connection: FrontConnection) {
-        link.state = .up(connection)
-        link.lastFailure = nil
-        host.logger.info("peer connected", metadata: ["peer": "\(link.endpoint)"])
-        if link.lastServerID != connection.peer {
-            // IMX-1, at most once: only the process that was asked may be asked again.
-            for pair in link.pairs {
-                while let delivery = pair.toRepeat.popFirst() {
-                    host.settle(delivery.ticket, Self.unanswered)
-                }
-            }
-        }
-        link.lastServerID = connection.peer
-        link.tellWaiters(.success(connection))
-        pump(link)
-    }
-
-    /// A connection of the link is gone, or a try to make one has failed.
-    func linkIsDown(_ link: PeerLink, wasUp: Bool, hasServed: Bool, reason: String) {
-        link.hasBacklog = true
-        while let id = link.verifications.popFirst() { verificationFailed(id) }
-        for pair in link.pairs {
-            pair.claim = .none
-            pair.renewal?.cancel()
-            pair.renewal = nil
-        }
-        if !wasUp {
-            host.logger.notice("peer not reached", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
-            link.failures += 1
-            link.nextEndpoint += 1  // IMX 4.2.3: on no answer try the others
-            link.lastFailure = reason
-            link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
+    private func join(_ pair: PairQueue, _ key: PeerLink.Key) {
+        guard let link = link(key, for: pair.target) else { return }
+        pair.link = link
+        link.pairs.append(pair)
+        if let connection = link.leastLoaded {
+            board(pair, connection)
         } else {
-            // A peer that greets and does nothing else is no better reached than one that does not answer.
-            if hasServed { link.failures = 0 } else { link.failures += 1 }
-            host.logger.info("peer disconnected", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+            ensureUp(link)
         }
-        guard link.hasWork, !isStopping else { return retire(link) }
-        let pause =
-            link.failures == 0
-            ? Interval.milliseconds(Int.random(in: 1...20, using: &generator))
-            : settings.backOff.pause(after: link.failures, using: &generator)
-        retry(link, after: pause)
     }
 
-    private func retry(_ link: PeerLink, after pause: Interval) {
-        let timer = host.scheduler.schedule(after: pause) { [weak self] in
-            guard let self else { return }
-            burst {
-                link.state = .idle
-                if link.hasWork { self.ensureUp(link) } else { self.retire(link) }
-            }
-        }
-        link.state = .waiting(timer)
+    private func join(_ pair: PairQueue, _ link: PeerLink, on connection: FrontConnection) {
+        pair.link = link
+        link.pairs.append(pair)
+        board(pair, connection)
     }
 
-    /// Forgets a link that has nothing to do, with its pairs.
-    private func retire(_ link: PeerLink) {
-        link.state = .idle
-        links[link.key] = nil
-        for pair in link.pairs { forget(pair) }
+    /// Takes the pair off its connection and looks the domain up anew: it may be served elsewhere by now.
+    func move(_ pair: PairQueue, from connection: FrontConnection) {
+        guard pair.connection === connection, let line = connection.line else { return }
+        line.pairs.removeAll { $0 === pair }
+        line.turn = 0
+        pair.leaveConnection()
+        lookAgain(pair)
     }
 
-    /// Makes a connection to `domain` on which it has proved at least `level`, or takes one that stands. At most one
-    /// address is dialled for it (IMX-1 §6.4); for verifications. `shares` is called where no dial is made for it because
-    /// a connection stands or is being made.
-    func reach(
-        _ domain: Domain,
-        atLeast level: TrustLevel,
-        shares: @escaping () -> Void = {},
-        _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
-    ) {
-        let judged: (Result<FrontConnection, PeerLink.LinkFailure>) -> Void = { [weak self] result in
-            guard let self, case .success(let connection) = result else { return completion(result) }
-            guard self.level(of: connection, for: domain) >= level else {
-                let reason = "\(domain) has not proved enough: \(level.word) is asked for"
-                return completion(.failure(.init(reason: reason)))
-            }
-            completion(result)
+    /// Takes the pair from its link and looks its domain up anew.
+    func lookAgain(_ pair: PairQueue) {
+        leaveLink(pair)
+        pair.needsLookUp = true
+        pair.peer.redirection = nil
+        distrustLookUp(of: pair.peer)
+        place(pair)
+    }
+
+    /// The peer did not believe a claim: the domain is looked up anew before the next one (IMX-1 §6.5).
+    func reconsider(_ pair: PairQueue, on connection: FrontConnection) {
+        guard pair.connection === connection else { return }
+        if pair.isEmpty { pair.claim = .none } else { move(pair, from: connection) }
+    }
+
+    /// Looks for ways for all pairs of the link that have no connection, because time has passed or answers may have
+    /// changed.
+    func regroup(_ link: PeerLink) {
+        let stranded = link.pairs.filter { $0.connection == nil }
+        link.pairs.removeAll { $0.connection == nil }
+        for pair in stranded { pair.link = nil }
+        for pair in stranded {
+            if pair.isEmpty { tidy(pair) } else { place(pair) }
         }
-        resolver.resolve(domain) { [weak self] resolution in
-            guard let self else { return }
-            burst {
-                guard case .service(let service) = resolution else {
-                    return judged(.failure(.init(reason: "\(domain) was not found")))
-                }
-                let link = self.link(to: service, for: domain)
-                switch link.state {
-                case .up(let connection) where !connection.isLeaving:
-                    shares()
-                    return judged(.success(connection))
-                case .opening: shares()
-                case .idle, .waiting, .up: break
-                }
-                link.waiters.append(judged)
-                self.openNow(link)
-            }
-        }
+        if !link.waiters.isEmpty { ensureUp(link) }
+        retireIfUnused(link)
     }
 }

@@ -11,17 +11,15 @@ package import struct NIOCore.ByteBuffer
 extension IMXFront {
     package func accepted(_ handle: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         burst {
-            guard !isStopping, connectionsByAddress[address, default: 0] < settings.connectionsPerAddress else {
-                notice("connection refused: too many from there", metadata: ["address": "\(address)"])
-                return transport.close(handle)
-            }
-            connectionsByAddress[address, default: 0] += 1
+            let refusal = isStopping || draining != nil ? .stopping : admission.admit(SourceAddress(address), now: now)
+            if let refusal { return turnAway(handle, refusal, address: address) }
             let connection = makeConnection(.acceptor, handle, address: address, link: nil, security: security)
             markDirty(connection)
         }
     }
 
     package func refused(from address: String, reason: String) {
+        host.count(.refusedConnection)
         burst { notice("connection refused", metadata: ["address": "\(address)", "reason": "\(reason)"]) }
     }
 
@@ -47,18 +45,17 @@ extension IMXFront {
         guard let connection = connections[handle], connection.isInBurst else { return }
         connection.isInBurst = false
         burstDepth -= 1
+        restIfFlooded(connection)
         flush()
     }
 
     package func writabilityChanged(_ isWritable: Bool, on handle: ConnectionHandle) {
         guard let connection = connections[handle] else { return }
         connection.isWritable = isWritable
-        guard let link = connection.link else {
-            // Who asks and does not read our answers is not listened to, or the answers would pile up here. Only at the
-            // end that was dialled: the other end always reads, so the two never wait for each other.
-            return transport.setReading(isWritable, on: handle)
-        }
-        if isWritable { burst { pump(link) } }
+        connection.burden.writability(isWritable, now: now)
+        if !isWritable { file(connection) }
+        guard connection.link != nil else { return updateReading(connection) }
+        if isWritable { burst { pump(connection) } }
     }
 
     package func closed(_ handle: ConnectionHandle, reason: String) {
@@ -76,7 +73,13 @@ extension IMXFront {
             handle(event, on: connection)
         }
         markDirty(connection)
-        if let link = connection.link { pump(link) }
+        if connection.machine.isAuthenticated, !connection.burden.isCountedAuthenticated { authenticated(connection) }
+        pump(connection)
+    }
+
+    private func authenticated(_ connection: FrontConnection) {
+        connection.burden.isCountedAuthenticated = true
+        if connection.role == .acceptor { admission.authenticated(connection.source, now: now) }
     }
 
     /// The connection is gone; what was asked on it finds its end.
@@ -86,40 +89,16 @@ extension IMXFront {
             connection.isInBurst = false
             burstDepth -= 1
         }
-        if connection.role == .acceptor {
-            connectionsByAddress[connection.address, default: 1] -= 1
-            if connectionsByAddress[connection.address] == 0 { connectionsByAddress[connection.address] = nil }
+        switch connection.role {
+        case .acceptor:
+            admission.left(connection.source, wasAuthenticated: connection.burden.isCountedAuthenticated)
+        case .dialler: admission.hangUp(connection.source)
         }
-        putBack(connection.machine.takeUnhandled().compactMap { connection.take($0) }, asRepeats: false)
-        putBack(connection.machine.takeRemaining().compactMap { connection.take($0) }, asRepeats: true)
+        putBackAll(from: connection)
         forgetDialbacks(of: connection)
-        if let link = connection.link, link.isServed(by: connection.handle) {
-            linkIsDown(
-                link,
-                wasUp: connection.peer != nil,
-                hasServed: connection.hasServed,
-                reason: connection.endReason ?? reason
-            )
-        }
+        if connection.line != nil { lineEnded(connection, reason: reason) }
+        finishDrainIfEmpty()
         finishStopIfClosed()
-    }
-
-    /// Puts what has no answer back in line, before everything that waits there, in the order in which it was sent.
-    private func putBack(_ requests: [FrontConnection.Request], asRepeats: Bool) {
-        for request in requests.reversed() {
-            switch request {
-            case .delivery(let delivery, let pair, let isRepeat):
-                // A repeat that the peer did not take stays one: an earlier connection may have brought it there.
-                if asRepeats || isRepeat {
-                    pair.toRepeat.prepend(delivery)
-                } else {
-                    pair.waiting.prepend(delivery)
-                    waiting[delivery.ticket] = pair
-                }
-            case .claim(let pair): if pair.claim == .asked { pair.claim = .none }
-            case .verification(let id): verificationFailed(id)
-            }
-        }
     }
 
     // MARK: The end

@@ -32,10 +32,10 @@ package final class IMXFront: Adapter, TransportDelegate {
     /// The way to the other nodes of the cluster; nil where there is none.
     let bus: (any NodeBus)?
     var connections: [ConnectionHandle: FrontConnection] = [:]
-    var connectionsByAddress: [String: Int] = [:]
-    var links: [Set<PeerEndpoint>: PeerLink] = [:]
-    var routes: [PairKey: Route] = [:]
-    var recentRoute: (key: PairKey, route: Route)?
+    var links: [PeerLink.Key: PeerLink] = [:]
+    var foreignDomains: [Domain: PeerDomain] = [:]
+    var pairs: [PairKey: PairQueue] = [:]
+    var recentPair: PairQueue?
     /// Where each delivery that waits in a pair's queue waits.
     var waiting: [Ticket: PairQueue] = [:]
     var acceptor: DialbackAcceptor
@@ -47,7 +47,13 @@ package final class IMXFront: Adapter, TransportDelegate {
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
     var peerMemory = PeerMemory()
-    var logBudget = LogBudget()
+    var admission: ConnectionAdmission
+    var connectionClock: ConnectionClock
+    var logBudget = LogBudget<AddressBlock?>()
+    /// When lines that were left out were last told apart from a line of their own network.
+    var leftOutTold = Instant.start
+    /// What was refused to peers, by reason.
+    var refusals: [PeerRefusal: UInt64] = [:]
     /// Where a body becomes a MIME entity.
     var entity = ByteBuffer()
     /// More than zero while a burst is being worked on, at the end of which everything is flushed at once.
@@ -56,24 +62,13 @@ package final class IMXFront: Adapter, TransportDelegate {
     var now: Instant
     var isStopping = false
     var stopCompletion: (() -> Void)?
+    /// How far taking this node out of service has come; nil where it is in service.
+    var draining: Draining?
     private var tagSpace: UInt32 = 0
 
     struct PairKey: Hashable {
         let source: Domain
         let target: Domain
-    }
-
-    /// How envelopes of a pair leave.
-    final class Route {
-        let pair: PairQueue
-        /// Nil while the domain is being looked up.
-        var link: PeerLink?
-        /// Whether a look-up is out.
-        var isLookedUp = false
-
-        init(pair: PairQueue) {
-            self.pair = pair
-        }
     }
 
     /// Makes a front. `isHosted` tells which domains are served here, `policy` how peers are treated; where an answer of
@@ -95,6 +90,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         self.policy = policy
         self.bus = bus
         now = host.scheduler.now
+        admission = ConnectionAdmission(limits: settings.admission)
+        connectionClock = ConnectionClock(now: now)
         acceptor = DialbackAcceptor(limits: settings.dialback)
         claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)), limits: settings.dialback)
         transport.delegate = self
@@ -104,32 +101,6 @@ package final class IMXFront: Adapter, TransportDelegate {
 
     package func start() {
         host.linkChanged(to: .up)
-    }
-
-    // MARK: Time
-
-    /// How often the connections are told the time.
-    private static let clockGrain = Interval.milliseconds(500)
-
-    /// Keeps telling the time for as long as there is a connection.
-    func watchClock() {
-        guard clockTimer == nil, !connections.isEmpty else { return }
-        clockTimer = host.scheduler.schedule(after: Self.clockGrain) { [weak self] in
-            guard let self else { return }
-            clockTimer = nil
-            burst {
-                for connection in Array(self.connections.values) {
-                    connection.machine.tick(now: self.now)
-                    if connection.isSilent(for: self.settings.answerPatience, now: self.now) {
-                        // It answers pings perhaps, but nothing that was asked; its window would be full for ever.
-                        connection.machine.abort(IMXError(.timedOut, "no request was answered", scope: .connection))
-                    }
-                    self.work(on: connection)
-                }
-                self.expireDialbacks()
-            }
-            watchClock()
-        }
     }
 
     // MARK: Bursts
@@ -166,18 +137,12 @@ package final class IMXFront: Adapter, TransportDelegate {
         dirty.removeAll(keepingCapacity: true)
         for connection in connections {
             connection.isDirty = false
-            if let octets = connection.machine.takeOutbound() { transport.write(octets, on: connection.handle) }
+            if let octets = connection.machine.takeOutbound() {
+                if !connection.isWritable { connection.burden.wrote(octets.readableBytes) }
+                transport.write(octets, on: connection.handle)
+            }
             if connection.mustClose { transport.close(connection.handle) }
         }
-    }
-
-    /// Logs something that a stranger caused, unless strangers have caused too much of it.
-    func notice(_ message: Logger.Message, metadata: Logger.Metadata) {
-        guard let leftOut = logBudget.take(now: now) else { return }
-        if leftOut > 0 {
-            host.logger.warning("lines about peers were left out", metadata: ["count": "\(leftOut)"])
-        }
-        host.logger.notice(message, metadata: metadata)
     }
 
     // MARK: Connections
@@ -217,6 +182,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         )
         connection.security = security
         connections[handle] = connection
+        if role == .dialler { admission.call(connection.source) }
+        file(connection)
         watchClock()
         return connection
     }

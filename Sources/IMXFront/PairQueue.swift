@@ -20,6 +20,16 @@ final class PairQueue {
 
     let source: Domain
     let target: Domain
+    let peer: PeerDomain
+    /// The way that the pair takes; nil where it has none yet or nothing to send.
+    var link: PeerLink?
+    /// The connection of the link that takes the pair's new requests; nil while there is none.
+    var connection: FrontConnection?
+    /// The connection that has the pair's requests in flight; where it is not ``connection``, the rest waits for their
+    /// end, so that nothing is overtaken (IMX-1 §5.5).
+    var carrier: FrontConnection?
+    /// The pair's requests in flight.
+    var inFlight = 0
     /// The pair in the wire's spelling.
     let domains: DomainPair
     var claim = Claim.none
@@ -34,16 +44,46 @@ final class PairQueue {
     var returned = CircularBuffer<Delivery>()
     /// What a lost connection left unanswered and the same peer process may be asked again.
     var toRepeat = CircularBuffer<Delivery>()
+    /// The process that may be asked again.
+    var repeatsAt: (server: ServerID, endpoint: PeerEndpoint)?
+    /// Whether the domain is to be looked up anew before the pair has a place again.
+    var needsLookUp = false
+    /// The place that said it does not serve the target, and its word.
+    var misdirection: (endpoint: PeerEndpoint, outcome: Outcome)?
     /// Tickets that were withdrawn while they waited.
     var withdrawn: Set<Ticket> = []
 
-    init(source: Domain, target: Domain) {
+    init(source: Domain, peer: PeerDomain) {
         self.source = source
-        self.target = target
+        self.peer = peer
+        target = peer.name
         domains = DomainPair(source: source.octets, target: target.octets)
     }
 
     var isEmpty: Bool { waiting.isEmpty && toRepeat.isEmpty && returned.isEmpty }
+
+    /// Whether the pair may send on `connection` without overtaking itself.
+    func isFree(for connection: FrontConnection) -> Bool { inFlight == 0 || carrier === connection }
+
+    /// Notes that a request of the pair is in flight on `connection`.
+    func sent(on connection: FrontConnection) {
+        inFlight += 1
+        if carrier !== connection { carrier = connection }
+    }
+
+    /// Notes that a request of the pair is no longer in flight.
+    func landed() {
+        inFlight -= 1
+        if inFlight == 0 { carrier = nil }
+    }
+
+    /// Takes the pair off its connection; what is in flight there may still end.
+    func leaveConnection() {
+        connection = nil
+        claim = .none
+        renewal?.cancel()
+        renewal = nil
+    }
 
     /// The next delivery to send and whether it is a repeat; nil where none waits.
     func next() -> (delivery: Delivery, isRepeat: Bool)? {

@@ -1,72 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import Discovery
-package import EnvelopeModel
+import EnvelopeModel
 import IMXWire
 import NIOCore
+import TransportSecurity
 
-/// Our way to one peer: the places where it can be reached, the one connection that we keep to it while there is
-/// something to say, and the pairs of domains that share it (IMX 4.3, 4.3.1).
+/// Our way to one peer service: the few connections that we keep to it while there is something to say, and the pairs
+/// of domains that share them (IMX 4.3, 4.3.1).
 final class PeerLink {
-    /// Where the link stands.
-    enum State {
-        /// No connection, and none is wanted.
-        case idle
-        /// A connection is being made, up to the exchange of greetings.
-        case opening(ConnectionHandle)
-        /// The peer has greeted.
-        case up(FrontConnection)
-        /// The last try failed; the next is due later.
-        case waiting(ScheduledWork)
+    /// What tells one way from another.
+    struct Key: Hashable {
+        /// The places that it leads to, in whatever order.
+        let endpoints: Set<PeerEndpoint>
+        /// The one domain that it is for, where that needs a certificate of its own; nil where domains share.
+        let serverName: Domain?
     }
 
-    /// Where the service is, as the look-up said.
-    let service: PeerService
-    /// The places to try, in turn.
-    let endpoints: [PeerEndpoint]
-    /// What the last look-up said of each domain that the link serves.
-    var services: [Domain: PeerService] = [:]
-    /// The domain that the next connection names in its greeting.
-    var dialled: Domain
-    var state = State.idle
-    /// The endpoint to try next.
-    var nextEndpoint = 0
-    /// How many tries have failed in a row.
-    var failures = 0
-    /// The pairs, in the order in which they came up.
-    var pairs: [PairQueue] = []
-    /// Whether anything may be waiting to be sent; where not, nobody need look at the pairs.
-    var hasBacklog = true
-    /// The place of the pair that sent last.
-    var turn = 0
-    /// Verifications for which the peer had no room yet.
-    var verifications = CircularBuffer<DialbackAcceptor.PendingID>()
-    /// When the last try to connect began.
-    var lastTry = Instant.start
-    /// Whom to tell once the link is up or a try to bring it up has failed; for verifications.
-    var waiters: [(Result<FrontConnection, LinkFailure>) -> Void] = []
-    /// The process that answered last, which alone may be asked a second time.
-    var lastServerID: ServerID?
-    /// Why the last try failed.
-    var lastFailure: String?
+    /// Somebody who waits for a connection to `domain`, for a verification.
+    struct Waiter {
+        let domain: Domain
+        let service: PeerService
+        let level: TrustLevel
+        let completion: (Result<FrontConnection, LinkFailure>) -> Void
+    }
 
-    /// A try to bring the link up that failed, for a reason that people may read.
+    /// A try to bring a connection up that failed, for a reason that people may read.
     struct LinkFailure: Error {
         let reason: String
     }
 
-    init(service: PeerService, dialled: Domain, using generator: inout some RandomNumberGenerator) {
-        self.service = service
-        self.dialled = dialled
-        endpoints = service.attempts(using: &generator).map {
-            PeerEndpoint(host: $0.address, port: $0.host.port, usesTLS: $0.host.usesTLS)
-        }
+    let key: Key
+    /// The domain that the next connection names in its greeting.
+    var dialled: Domain
+    /// The connections on which the peer has greeted and which take new requests, in the order of their making.
+    var connections: [FrontConnection] = []
+    /// The connection that is being made.
+    var opening: FrontConnection?
+    /// The places of the present round that are still to be tried.
+    var attempts: ArraySlice<Attempt> = []
+    /// Places to try last for a while, because they have not served us.
+    var avoided: [PeerEndpoint: Instant] = [:]
+    /// The timer after which a connection is tried again.
+    var timer: ScheduledWork?
+    /// How many rounds of tries have failed in a row.
+    var failures = 0
+    /// Whether a place of the present round failed for another reason than for want of trust.
+    var hasUnreached = false
+    /// When a further connection beside those that stand is worth a try again.
+    var growsAgain = Instant.start
+    /// When the last try to connect began.
+    var lastTry = Instant.start
+    /// Why the last try failed.
+    var lastFailure: String?
+    /// The place that was tried last, for logs.
+    var endpoint: PeerEndpoint
+    /// The pairs, in the order in which they came up.
+    var pairs: [PairQueue] = []
+    var waiters: [Waiter] = []
+
+    /// A place to try, and whether our configuration gave it.
+    struct Attempt {
+        let endpoint: PeerEndpoint
+        let isConfigured: Bool
+        /// The places that redirections led through before it.
+        var chain: [PeerEndpoint] = []
     }
 
-    /// What tells this way from others: the places that it leads to, in whatever order.
-    var key: Set<PeerEndpoint> { Set(endpoints) }
-
-    var endpoint: PeerEndpoint { endpoints[nextEndpoint % endpoints.count] }
+    init(key: Key, dialled: Domain, first: PeerEndpoint) {
+        self.key = key
+        self.dialled = dialled
+        endpoint = first
+    }
 
     /// Whether anything waits to be sent.
     var hasWork: Bool { !waiters.isEmpty || hasData }
@@ -74,41 +79,55 @@ final class PeerLink {
     /// Whether anything waits to be sent that is not for the claims of others.
     var hasData: Bool { pairs.contains { !$0.isEmpty } }
 
-    /// Whether the link stands or falls with the connection `handle`.
-    func isServed(by handle: ConnectionHandle) -> Bool {
-        switch state {
-        case .opening(let opening): opening == handle
-        case .up(let connection): connection.handle == handle
-        case .idle, .waiting: false
+    /// Whether pairs wait for a connection.
+    var hasStranded: Bool { pairs.contains { $0.connection == nil && !$0.isEmpty } }
+
+    /// Whether nobody needs the link.
+    var isUnused: Bool { pairs.isEmpty && connections.isEmpty && opening == nil && waiters.isEmpty }
+
+    /// The connection with the least to carry.
+    var leastLoaded: FrontConnection? {
+        connections.min { a, b in
+            let (a, b) = (a.line?.pairs.count ?? 0, b.line?.pairs.count ?? 0)
+            return a < b
         }
     }
 
-    /// Tells everybody who waits for the link.
+    /// Tells everybody who waits for a connection.
     func tellWaiters(_ result: Result<FrontConnection, LinkFailure>) {
         let waiters = waiters
         self.waiters = []
-        for waiter in waiters { waiter(result) }
+        for waiter in waiters { waiter.completion(result) }
     }
 }
 
-/// The pauses between tries to reach a peer: each twice as long as the last up to a bound, and spread by up to a half,
-/// so that many links that broke together do not come back together.
-package struct BackOff: Sendable, Hashable {
-    /// The first pause.
-    package var first: Interval
-    /// The longest pause.
-    package var most: Interval
+/// What a connection that we dialled carries for its link.
+final class PeerLine {
+    let endpoint: PeerEndpoint
+    /// The domain that the greeting named.
+    let dialled: Domain
+    /// The places that redirections led through before this one.
+    let chain: [PeerEndpoint]
+    let openedAt: Instant
+    /// The pairs that send on the connection.
+    var pairs: [PairQueue] = []
+    /// The place of the pair that sent last.
+    var turn = 0
+    /// Whether anything may be waiting to be sent; where not, nobody need look at the pairs.
+    var hasBacklog = true
+    /// Verifications for which the peer had no room yet.
+    var verifications = CircularBuffer<DialbackAcceptor.PendingID>()
+    /// How many verifications were asked for here.
+    var verified = 0
+    /// What the peer said when it closed, other than that it is idle.
+    var closeReason: String?
+    /// The code with which it closed.
+    var closeCode: OutcomeCode?
 
-    /// Makes pauses from `first` to `most`.
-    package init(first: Interval = .milliseconds(200), most: Interval = .seconds(60)) {
-        self.first = first
-        self.most = most
-    }
-
-    func pause(after failures: Int, using generator: inout some RandomNumberGenerator) -> Interval {
-        let doublings = min(max(0, failures - 1), 16)
-        let (full, overflow) = first.nanoseconds.multipliedReportingOverflow(by: 1 << doublings)
-        let bounded = overflow ? most.nanoseconds : min(full, most.nanoseconds)
-        return Interval(nanoseconds: bounded - Int64.random(in: 0...(bounded / 2), using: &generator))
+    init(endpoint: PeerEndpoint, dialled: Domain, chain: [PeerEndpoint], now: Instant) {
+        self.endpoint = endpoint
+        self.dialled = dialled
+        self.chain = chain
+        openedAt = now
     }
 }

@@ -21,6 +21,8 @@ final class SocketHandler: ChannelInboundHandler {
     /// Whether the front was told that the connection stands.
     private var isKnown = false
     private var hasRead = false
+    /// Whether the front ever wrote anything.
+    var hasWritten = false
     private var reason: String?
     private var closeTimer: Scheduled<Void>?
     private var dropped = 0
@@ -111,7 +113,8 @@ final class SocketHandler: ChannelInboundHandler {
         let isOpening = stage != .established
         stage = .closing
         if reason == nil { reason = "closed by us" }
-        guard !isOpening || !usesTLS else { return channel.close(promise: nil) }
+        // Nothing is on its way out; TLS says goodbye by itself.
+        guard !isOpening, hasWritten else { return channel.close(promise: nil) }
         flushAndClose(channel)
     }
 

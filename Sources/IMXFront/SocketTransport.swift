@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import EnvelopeModel
+import Glibc
 package import IMXWire
 package import NIOCore
 import NIOPosix
@@ -35,8 +36,9 @@ package final class SocketTransport: Transport {
     }
 
     /// Listens on `endpoint`, with TLS where it says so; the future gives the port, which the system chose where
-    /// `endpoint` has port 0.
-    package func listen(on endpoint: PeerEndpoint) -> EventLoopFuture<UInt16> {
+    /// `endpoint` has port 0. Where `isShared`, other processes may listen on the same port, and the system deals out the
+    /// connections.
+    package func listen(on endpoint: PeerEndpoint, isShared: Bool = false) -> EventLoopFuture<UInt16> {
         guard !endpoint.usesTLS || security != nil else {
             return eventLoop.makeFailedFuture(TLSFailure("no certificates are configured for \(endpoint)"))
         }
@@ -44,6 +46,7 @@ package final class SocketTransport: Transport {
         return ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: isShared ? 1 : 0)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { channel in
                 loopBound.value.accept(channel, usesTLS: endpoint.usesTLS)
@@ -56,11 +59,15 @@ package final class SocketTransport: Transport {
     }
 
     private func accept(_ channel: any Channel, usesTLS: Bool) -> EventLoopFuture<Void> {
-        guard inboundCount < maximumConnections else { return channel.close() }
+        let address = channel.remoteAddress?.ipAddress ?? "unknown"
+        guard inboundCount < maximumConnections else {
+            delegate?.refused(from: address, reason: "there are \(inboundCount) connections, which is all there may be")
+            return channel.close()
+        }
         inboundCount += 1
         let handler = SocketHandler(
             handle: nextHandle(),
-            address: channel.remoteAddress?.ipAddress ?? "unknown",
+            address: address,
             usesTLS: usesTLS,
             transport: self
         )
@@ -128,7 +135,9 @@ package final class SocketTransport: Transport {
     }
 
     package func write(_ octets: ByteBuffer, on connection: ConnectionHandle) {
-        links[connection]?.channel.writeAndFlush(octets, promise: nil)
+        guard let link = links[connection] else { return }
+        link.handler.hasWritten = true
+        link.channel.writeAndFlush(octets, promise: nil)
     }
 
     package func setReading(_ isReading: Bool, on connection: ConnectionHandle) {

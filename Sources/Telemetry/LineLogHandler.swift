@@ -127,9 +127,11 @@ struct LineWriter {
             case 0x5C: append("\\\\")
             case 0x0A: append("\\n")
             case 0x20...0x7E: octets.append(UInt8(scalar.value))
-            case 0...0x1F, 0x7F...0x9F, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069, 0xFEFF:
-                let digits = String(scalar.value, radix: 16)
-                append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+            case _ where scalar.isUnseen:
+                for unit in String(Character(scalar)).utf16 {
+                    let digits = String(unit, radix: 16)
+                    append("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+                }
             default: octets += String(Character(scalar)).utf8
             }
         }

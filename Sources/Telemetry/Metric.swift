@@ -30,6 +30,10 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
     case outstanding = "imx_adapter_outstanding"
     /// Open connections to and from peers; the label is `state`.
     case connections = "imx_peer_connections"
+    /// What was refused to peers, by reason; the label is `reason`.
+    case refusals = "imx_peer_refusals_total"
+    /// Log lines about peers and lost messages that were left out.
+    case linesLeftOut = "imx_log_lines_left_out_total"
     /// Outcomes that the database could not take.
     case lostOutcomes = "imx_outcome_records_lost_total"
 
@@ -53,6 +57,8 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
         case .linkUp: "Whether an adapter's link is up."
         case .outstanding: "Deliveries that are with an adapter."
         case .connections: "Open connections to and from peers, by state."
+        case .refusals: "What was refused to peers, by reason."
+        case .linesLeftOut: "Log lines about peers and lost messages that were left out because there were too many."
         case .lostOutcomes: "Outcomes that the database could not take."
         }
     }
@@ -81,6 +87,7 @@ public struct MetricsText: Sendable {
     }
 
     private func escaped(_ value: String) -> String {
-        value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        let visible = String(value.unicodeScalars.map { $0 == "\n" || !$0.isUnseen ? Character($0) : "\u{FFFD}" })
+        return visible.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }
 }

@@ -2,6 +2,7 @@
 import CLibCrypto
 import EnvelopeModel
 import Glibc
+import NIOSSL
 
 /// A certificate of ours with its chain and key, checked.
 package struct OwnCertificate: Sendable {
@@ -21,6 +22,8 @@ package struct OwnCertificate: Sendable {
         var file: String
         var text: String
         var remedy: String
+        /// Whether time alone may mend it.
+        var isPassing = false
     }
 
     /// Reads and checks files whole; nothing of a bad pair is used. Blocks on the disk.
@@ -58,7 +61,8 @@ package struct OwnCertificate: Sendable {
             throw Refusal(
                 file: files.chain,
                 text: "the certificate is valid only from \(day(own.notBefore)) on",
-                remedy: "check this machine's clock"
+                remedy: "check this machine's clock",
+                isPassing: true
             )
         }
         for (certificate, issuer) in zip(certificates, certificates.dropFirst())
@@ -70,9 +74,38 @@ package struct OwnCertificate: Sendable {
             )
         }
         chain = certificates.map(\.der)
+        do {
+            // What is good for one library need not be for the other.
+            _ = try NIOSSLContext(configuration: try Self.prepare(chain, key).server)
+        } catch {
+            throw Refusal(
+                file: files.chain,
+                text: "TLS cannot use this certificate and key",
+                remedy: "use a key of RSA with 2048 bits or more, or of ECDSA with P-256 or P-384"
+            )
+        }
         names = own.dnsNames
         notAfter = own.notAfter
         fingerprint = own.fingerprint
+    }
+
+    /// Chain and key as NIOSSL wants them.
+    struct Prepared {
+        var chain: [NIOSSLCertificateSource]
+        var key: NIOSSLPrivateKeySource
+
+        /// A server's configuration with them.
+        var server: TLSConfiguration { .makeServerConfiguration(certificateChain: chain, privateKey: key) }
+    }
+
+    /// Makes what NIOSSL wants; several kilobytes, so it is not kept for every certificate.
+    func prepare() throws -> Prepared { try Self.prepare(chain, key) }
+
+    private static func prepare(_ chain: [[UInt8]], _ key: [UInt8]) throws -> Prepared {
+        Prepared(
+            chain: try chain.map { .certificate(try NIOSSLCertificate(bytes: $0, format: .der)) },
+            key: .privateKey(try NIOSSLPrivateKey(bytes: key, format: .der))
+        )
     }
 
     private static func certificates(_ path: String) throws(Refusal) -> [X509Certificate] {

@@ -48,8 +48,13 @@ package struct CertificateInventory: Sendable {
     /// How many files were read anew for this inventory.
     package private(set) var readCount = 0
 
-    /// Nothing at all.
-    package init() {}
+    /// Files that were no good, as they were then: they are not read again before they change.
+    private var refused: [TLSSettings.Files: Refused] = [:]
+
+    private struct Refused {
+        var stamps: [FileStamp?]
+        var problem: Problem
+    }
 
     /// The certificates in use, the soonest to end first.
     package var expiries: [Status] {
@@ -75,10 +80,10 @@ package struct CertificateInventory: Sendable {
             }
         }
         for (name, files) in sources {
-            entries[name] = take(files, for: name, instead: old?.entries[name], time)
+            entries[name] = take(files, for: name, instead: old?.entries[name], old, time)
         }
         if let files = settings.defaultCertificate {
-            defaultEntry = take(files, for: nil, instead: old?.defaultEntry, time)
+            defaultEntry = take(files, for: nil, instead: old?.defaultEntry, old, time)
         }
         problems.sort { ($0.domain?.name ?? "", $0.file) < ($1.domain?.name ?? "", $1.file) }
     }
@@ -87,10 +92,16 @@ package struct CertificateInventory: Sendable {
         _ files: TLSSettings.Files,
         for name: Domain?,
         instead old: Entry?,
+        _ previous: CertificateInventory?,
         _ time: Int64
     ) -> Entry? {
         let stamps = [FileStamp(files.chain), FileStamp(files.key)]
         if let old, old.files == files, old.stamps == stamps, !stamps.contains(nil) { return old }
+        if let known = previous?.refused[files], known.stamps == stamps, known.problem.domain == name {
+            refused[files] = known
+            problems.append(known.problem)
+            return old
+        }
         readCount += 1
         do {
             return Entry(
@@ -99,7 +110,9 @@ package struct CertificateInventory: Sendable {
                 stamps: stamps
             )
         } catch {
-            problems.append(Problem(domain: name, file: error.file, text: error.text, remedy: error.remedy))
+            let problem = Problem(domain: name, file: error.file, text: error.text, remedy: error.remedy)
+            problems.append(problem)
+            if !error.isPassing { refused[files] = Refused(stamps: stamps, problem: problem) }
             return old
         }
     }

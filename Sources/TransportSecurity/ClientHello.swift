@@ -11,6 +11,12 @@ package struct ClientHello: Sendable, Hashable {
     /// The protocols offered by ALPN; nil where none were.
     package var protocols: [String]?
 
+    /// Makes one that says this.
+    package init(serverName: String?, protocols: [String]?) {
+        self.serverName = serverName
+        self.protocols = protocols
+    }
+
     /// How far the reading came.
     package enum Reading: Sendable, Hashable {
         /// At least so many octets in all are needed to know more.

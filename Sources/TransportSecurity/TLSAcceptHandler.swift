@@ -131,7 +131,7 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
 
     package func channelInactive(context: ChannelHandlerContext) {
         leave()
-        if state == .hello, octets > 0 || wanted > 0 {
+        if state == .hello {
             fail(
                 octets == 0 ? "the peer said nothing" : "the peer closed the connection during the TLS handshake",
                 context

@@ -55,6 +55,8 @@ package struct TLSFailure: Error, CustomStringConvertible {
         "UNSUPPORTED_PROTOCOL": "the peer speaks no TLS 1.2 or newer",
         "TLSV1_ALERT_PROTOCOL_VERSION": "the peer speaks no version of TLS that we do",
         "NO_SHARED_CIPHER": "the two ends have no cipher suite in common",
+        "NO_SHARED_GROUP": "the two ends have no key exchange in common",
+        "WRONG_CURVE": "the two ends have no key exchange in common",
         "SSLV3_ALERT_HANDSHAKE_FAILURE": "the peer refused the handshake: the two ends have no parameters in common",
         "TLSV1_UNRECOGNIZED_NAME": "the peer has no certificate for the name that was asked for",
         "TLSV1_ALERT_UNRECOGNIZED_NAME": "the peer has no certificate for the name that was asked for",

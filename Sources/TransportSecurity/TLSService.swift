@@ -15,13 +15,8 @@ package final class TLSService {
     /// The authorities that new connections trace certificates to.
     package private(set) var roots: TrustRoots
     /// Certificates as NIOSSL wants them, made when they are first asked for; bounded, for there may be many names.
-    private var prepared: [Domain?: Prepared] = [:]
+    private var prepared: [Domain?: OwnCertificate.Prepared] = [:]
     private let maximumPrepared = 256
-
-    private struct Prepared {
-        var chain: [NIOSSLCertificateSource]
-        var key: NIOSSLPrivateKeySource
-    }
 
     /// Makes a service of what was read from the disk.
     package init(_ settings: TLSSettings, inventory: CertificateInventory, roots: TrustRoots) {
@@ -71,11 +66,7 @@ package final class TLSService {
 
     private func session(_ name: Domain?, _ entry: CertificateInventory.Entry) -> Result<TLSSession, TLSRefusal> {
         do {
-            let own = try prepare(name, entry)
-            var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: own.chain,
-                privateKey: own.key
-            )
+            var configuration = try prepare(name, entry).server
             configuration.certificateVerification = settings.requestsClientCertificate ? .optionalVerification : .none
             return .success(try TLSSession(configuration, serverName: name, isServer: true, roots: roots))
         } catch {
@@ -96,13 +87,10 @@ package final class TLSService {
         return try TLSSession(configuration, serverName: name, isServer: false, roots: roots)
     }
 
-    private func prepare(_ name: Domain?, _ entry: CertificateInventory.Entry) throws -> Prepared {
+    private func prepare(_ name: Domain?, _ entry: CertificateInventory.Entry) throws -> OwnCertificate.Prepared {
         if let known = prepared[name] { return known }
         if prepared.count >= maximumPrepared { prepared.removeAll() }
-        let made = Prepared(
-            chain: try entry.certificate.chain.map { .certificate(try NIOSSLCertificate(bytes: $0, format: .der)) },
-            key: .privateKey(try NIOSSLPrivateKey(bytes: entry.certificate.key, format: .der))
-        )
+        let made = try entry.certificate.prepare()
         prepared[name] = made
         return made
     }

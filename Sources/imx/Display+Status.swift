@@ -22,6 +22,15 @@ extension Display {
                 ]
             }
         )
+        let connections = report.connections
+        lines += section(
+            "connections",
+            [
+                ("in", connections.incoming), ("in, not authenticated", connections.unauthenticated),
+                ("out", connections.outgoing),
+            ]
+            .filter { $0.1 > 0 }.map { [$0.0, "\($0.1)"] }
+        )
         lines += section(
             "peers",
             report.peers.map { peer in
@@ -51,11 +60,13 @@ extension Display {
                 StatusReport.Count(name: "repeats answered", count: report.repeats),
                 StatusReport.Count(name: "repeat entries lost", count: report.lostRepeats),
                 StatusReport.Count(name: "outcome records lost", count: report.lostOutcomes),
+                StatusReport.Count(name: "log lines left out", count: report.linesLeftOut),
             ]
         lines += section("dropped", drops.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
         lines += section("look-ups", report.lookUps.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
         lines += section("certificates", report.certificates.map { [$0.domain, "until \($0.notAfter)", $0.file] })
         lines += report.certificateProblems.map { "certificate problem: \(Terminal.safe($0))" }
+        lines += section("refused to peers", report.refusals.map { [$0.name, "\($0.count)"] })
         if let run = report.previousRun, run.isClean == false {
             lines += [
                 "", "the run before, from \(run.started), was not stopped in order: accepted \(book(run.ledger))",
@@ -76,21 +87,47 @@ extension Display {
         text.add(.lostOutcomes, report.lostOutcomes)
         for count in report.outcomes { text.add(.outcomes, count.count, ["code": count.name]) }
         for count in report.drops { text.add(.drops, count.count, ["reason": count.name]) }
-        for lane in report.lanes {
+        for count in report.refusals { text.add(.refusals, count.count, ["reason": count.name]) }
+        text.add(.linesLeftOut, report.linesLeftOut)
+        addLanes(report.lanes, to: &text)
+        for adapter in report.adapters {
+            text.add(.linkUp, adapter.link == "up" ? 1 : 0, ["adapter": adapter.name, "kind": adapter.kind])
+            text.add(.outstanding, UInt64(clamping: adapter.outstanding), ["adapter": adapter.name])
+        }
+        let connections = report.connections
+        text.add(
+            .connections,
+            UInt64(clamping: connections.incoming - connections.unauthenticated),
+            ["state": "incoming"]
+        )
+        text.add(.connections, UInt64(clamping: connections.unauthenticated), ["state": "unauthenticated"])
+        text.add(.connections, UInt64(clamping: connections.outgoing), ["state": "outgoing"])
+        return String(text.text.dropLast())
+    }
+
+    /// The most lanes that have numbers of their own: names that strangers make up must not make the page grow.
+    private static let shownLanes = 100
+
+    /// The lanes with the most traffic, and the others together under no names.
+    private static func addLanes(_ lanes: [StatusReport.Lane], to text: inout MetricsText) {
+        let all = lanes.sorted { ($1.ledger.accepted, $0.from, $0.to) < ($0.ledger.accepted, $1.from, $1.to) }
+        var shown = Array(all.prefix(shownLanes))
+        if all.count > shownLanes {
+            var others = StatusReport.Lane(from: "", to: "", adapter: "", ledger: .init(), waiting: 0, waitingOctets: 0)
+            for lane in all.dropFirst(shownLanes) {
+                others.ledger.add(lane.ledger)
+                others.waiting += lane.waiting
+                others.waitingOctets += lane.waitingOctets
+            }
+            shown.append(others)
+        }
+        for lane in shown {
             text.add(.laneWaiting, UInt64(clamping: lane.waiting), ["from": lane.from, "to": lane.to])
             text.add(.waitingOctets, UInt64(clamping: lane.waitingOctets), ["from": lane.from, "to": lane.to])
             for (name, count) in columns(lane.ledger) {
                 text.add(.laneSettled, count, ["from": lane.from, "to": lane.to, "disposition": name])
             }
         }
-        for adapter in report.adapters {
-            text.add(.linkUp, adapter.link == "up" ? 1 : 0, ["adapter": adapter.name, "kind": adapter.kind])
-            text.add(.outstanding, UInt64(clamping: adapter.outstanding), ["adapter": adapter.name])
-        }
-        for (state, peers) in Dictionary(grouping: report.peers, by: \.state).sorted(by: { $0.key < $1.key }) {
-            text.add(.connections, UInt64(peers.count), ["state": state])
-        }
-        return String(text.text.dropLast())
     }
 
     private static func columns(_ book: StatusReport.Book) -> [(String, UInt64)] {
@@ -107,6 +144,7 @@ extension Display {
     /// Rows under a title, columns in line; nothing where there are no rows.
     private static func section(_ title: String, _ rows: [[String]]) -> [String] {
         guard !rows.isEmpty else { return [] }
+        let rows = rows.map { $0.map(Terminal.safe) }
         var widths: [Int] = []
         for row in rows {
             for (index, cell) in row.enumerated() {

@@ -10,7 +10,22 @@ enum Display {
     static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return escaped(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// JSON with everything escaped that is not to be seen. The encoder escapes only what JSON demands; beyond ASCII,
+    /// and for DEL, a scalar can only stand within a string.
+    private static func escaped(_ json: String) -> String {
+        guard json.unicodeScalars.contains(where: { $0 != "\n" && $0.isUnseen }) else { return json }
+        var text = ""
+        for scalar in json.unicodeScalars {
+            if scalar == "\n" || !scalar.isUnseen {
+                text.unicodeScalars.append(scalar)
+            } else {
+                for unit in String(Character(scalar)).utf16 { text += String(format: "\\u%04x", Int(unit)) }
+            }
+        }
+        return text
     }
 
     /// What became of a message, and its way.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Telemetry
 
 /// Where commands write: answers to standard output, complaints to standard error.
 enum Terminal {
@@ -42,14 +43,7 @@ enum Terminal {
     static func safe(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
-                text.unicodeScalars.map { scalar in
-                    let isHarmless: Bool
-                    switch scalar.properties.generalCategory {
-                    case .control, .format, .lineSeparator, .paragraphSeparator: isHarmless = false
-                    default: isHarmless = true
-                    }
-                    return isHarmless ? scalar : "\u{FFFD}"
-                }
+                text.unicodeScalars.map { $0.isUnseen ? "\u{FFFD}" : $0 }
             )
         )
     }

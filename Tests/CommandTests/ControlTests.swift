@@ -36,6 +36,7 @@ private final class EchoHandler: ControlHandler {
                 ])
             case .reload: .reloaded(ReloadReport(changes: ["peers"]))
             case .trust, .forgetTrust: .refused("nothing is remembered")
+            case .drain(_, let seconds): .drained(connections: Int(seconds))
             }
         guard let delay else { return answer(response) }
         let bound = NIOLoopBound(answer, eventLoop: loop)

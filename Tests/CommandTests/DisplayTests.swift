@@ -63,6 +63,9 @@ import Testing
         lostOutcomes: 0,
         outcomes: [.init(name: "5003", count: 1)],
         drops: [.init(name: "presence", count: 4)],
+        refusals: [.init(name: "claim-5015", count: 6)],
+        linesLeftOut: 9,
+        connections: .init(incoming: 7, unauthenticated: 5, outgoing: 1),
         lanes: [
             .init(
                 from: "a.example",
@@ -103,6 +106,11 @@ import Testing
                 adapters
                   office  xmpp  up  1 out  2 in
 
+                connections
+                  in                     7
+                  in, not authenticated  5
+                  out                    1
+
                 peers
                   out  127.0.0.1:5291  trusted  2 in flight  a.example>b.example
 
@@ -113,8 +121,12 @@ import Testing
                   5003  no such user  1
 
                 dropped
-                  presence          4
-                  repeats answered  3
+                  presence            4
+                  repeats answered    3
+                  log lines left out  9
+
+                refused to peers
+                  claim-5015  6
 
                 the run before, from t0, was not stopped in order: accepted 1 = delivered 0 + failed 0 + expired 0 + uncertain 1
                 """
@@ -140,10 +152,57 @@ import Testing
         for line in [
             "imx_envelopes_accepted_total 10", "imx_envelopes_settled_total{disposition=\"uncertain\"} 1",
             "imx_drops_total{reason=\"presence\"} 4", "imx_adapter_link_up{adapter=\"office\",kind=\"xmpp\"} 1",
-            "imx_lane_waiting{from=\"a.example\",to=\"b.example\"} 2", "imx_peer_connections{state=\"trusted\"} 1",
+            "imx_lane_waiting{from=\"a.example\",to=\"b.example\"} 2",
+            "imx_peer_connections{state=\"unauthenticated\"} 5", "imx_peer_connections{state=\"incoming\"} 2",
+            "imx_peer_refusals_total{reason=\"claim-5015\"} 6",
         ] {
             #expect(text.contains("\n\(line)\n") || text.hasSuffix(line), "\(line)")
         }
+    }
+
+    @Test("S42: a million invented names make no page of metrics longer than a thousand lines of numbers")
+    func metricsStayShort() {
+        var crowded = status
+        crowded.lanes = (0..<5000).map {
+            .init(
+                from: "x\($0).example",
+                to: "b.example",
+                adapter: "imx",
+                ledger: .init(accepted: UInt64($0), delivered: UInt64($0)),
+                waiting: 1,
+                waitingOctets: 2
+            )
+        }
+        let numbers = Display.metrics(crowded).split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(numbers.count < 1000)
+        #expect(numbers.contains { $0 == "imx_lane_waiting{from=\"\",to=\"\"} 4900" })
+        #expect(numbers.contains { $0.contains("x4999.example") } && !numbers.contains { $0.contains("x1.example") })
+    }
+
+    @Test(
+        "S43: nothing that a peer can say puts a control or format character on a terminal, a page or into JSON",
+        arguments: [
+            "\u{1B}[2J", "\u{7F}", "\u{9B}1m", "\u{202E}", "\u{200B}", "\u{AD}", "\u{E0041}", "\u{2028}", "\u{FEFF}",
+            "\r\n",
+        ]
+    )
+    func unseen(hostile: String) throws {
+        var report = status
+        report.adapters[0].link = "down: \(hostile)"
+        report.peers[0].state = "not reached: \(hostile)"
+        report.peers[0].address = hostile
+        report.peers[0].pairs = [hostile]
+        report.outcomes.append(.init(name: hostile, count: 1))
+        for text in [Display.text(report), Display.metrics(report), try Display.json(report)] {
+            let bad = text.unicodeScalars.filter { scalar in
+                switch scalar.properties.generalCategory {
+                case .control, .format, .lineSeparator, .paragraphSeparator: scalar != "\n"
+                default: false
+                }
+            }
+            #expect(bad.isEmpty, "\(text.debugDescription)")
+        }
+        #expect(try JSONDecoder().decode(StatusReport.self, from: Data(try Display.json(report).utf8)) == report)
     }
 
     @Test("Configuration: the example file has nothing wrong in it, its optional keys switched on or not")

@@ -10,32 +10,12 @@ import Store
 import Testing
 
 /// How many random schedules a run tries; IMX_SCHEDULES=2000 in the environment makes it thorough.
-private let schedules = ProcessInfo.processInfo.environment["IMX_SCHEDULES"].flatMap(Int.init) ?? 60
+let schedules = ProcessInfo.processInfo.environment["IMX_SCHEDULES"].flatMap(Int.init) ?? 60
 
 /// The contract under loss: whatever is cut and whenever, the ledgers balance, nothing is delivered twice, order holds,
 /// and what was answered "delivered" was delivered.
 @Suite("Loss of connections and processes")
 struct LossTests {
-    private func check(
-        _ a: Internet.Host,
-        received: [String],
-        sent: [String],
-        _ context: String,
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) {
-        #expect(a.balances, "\(context): ledger", sourceLocation: sourceLocation)
-        #expect(a.core.status.waiting == 0, "\(context): something waits for ever", sourceLocation: sourceLocation)
-        #expect(Set(received).count == received.count, "\(context): delivered twice", sourceLocation: sourceLocation)
-        let places = Dictionary(uniqueKeysWithValues: sent.enumerated().map { ($1, $0) })
-        let order = received.compactMap { places[$0] }
-        #expect(order == order.sorted(), "\(context): order", sourceLocation: sourceLocation)
-        let failed = Set(a.users.settlements.compactMap { $0.envelope?.messageID.description })
-        let answered = sent.filter { !failed.contains($0) }
-        let missing = Set(answered).subtracting(received)
-        #expect(missing.isEmpty, "\(context): answered and lost: \(missing)", sourceLocation: sourceLocation)
-        #expect(a.users.settlements.count == sent.count, "\(context): one outcome each", sourceLocation: sourceLocation)
-    }
-
     @Test("RFC2779 5.4.2: a cut at every step of a conversation")
     func everyStep() throws {
         var steps = 0
@@ -53,7 +33,7 @@ struct LossTests {
                 internet.scheduler.advance(by: .milliseconds(2))
             }
             internet.scheduler.advance(by: .seconds(60))
-            check(
+            checkContract(
                 a,
                 received: b.users.deliveries.map(\.envelope.messageID.description),
                 sent: ids,
@@ -79,7 +59,7 @@ struct LossTests {
             internet.scheduler.advance(by: .milliseconds(Int.random(in: 0...20, using: &generator)))
         }
         internet.scheduler.advance(by: .seconds(90))
-        check(a, received: b.users.deliveries.map(\.envelope.messageID.description), sent: ids, "seed \(seed)")
+        checkContract(a, received: b.users.deliveries.map(\.envelope.messageID.description), sent: ids, "seed \(seed)")
     }
 
     @Test(
@@ -106,6 +86,6 @@ struct LossTests {
         }
         internet.scheduler.advance(by: .seconds(120))
         received += b.users.deliveries.map(\.envelope.messageID.description)
-        check(a, received: received, sent: ids, "seed \(seed)")
+        checkContract(a, received: received, sent: ids, "seed \(seed)")
     }
 }

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import IMXWire
+import Telemetry
 import Testing
 
 @testable import IMXFront
 
 @Suite("What the front remembers of strangers")
 struct MemoryTests {
-    @Test("bounds: strangers cause a bounded number of log lines, and the rest is counted")
+    @Test("bounds, S42: each network has lines of its own in the log, bounded in all, and what is left out is counted")
     func budget() {
-        var budget = LogBudget()
+        var budget = LogBudget<AddressBlock?>()
         var now = Instant(nanoseconds: 10_000_000_000)
-        let first = (0..<1000).compactMap { _ in budget.take(now: now) }
-        #expect(first.count == 50)
+        let noisy = AddressBlock(ipv4: 0x0102_0300)
+        let quiet = AddressBlock(ipv4: 0x0A02_0300)
+        #expect((0..<1000).compactMap { _ in budget.take(noisy, now: now) }.count == 20)
+        let other = budget.take(quiet, now: now)
+        #expect(other == 0)
         now = now + .seconds(2)
-        let leftOut = budget.take(now: now)
-        #expect(leftOut == 950)
-        let second = (0..<100).compactMap { _ in budget.take(now: now) }
-        #expect(second.count == 9)
+        let leftOut = budget.take(noisy, now: now)
+        #expect(leftOut == 980)
+        #expect((0..<100).compactMap { _ in budget.take(noisy, now: now) }.count == 3)
+        #expect(budget.leftOut == 97 && budget.leftOutInAll == 1077)
+        let untold = [budget.takeLeftOut(), budget.takeLeftOut()]
+        #expect(untold == [97, 0])
+        let many = (0..<100_000 as Range<UInt32>).compactMap { budget.take(AddressBlock(ipv4: $0 << 8), now: now) }
+        #expect(many.count <= 200)
     }
 
     @Test("IMX-1 §5.6: a process is known from its second greeting on, the last thousands of them")

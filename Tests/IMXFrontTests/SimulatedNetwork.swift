@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterHarness
 import AdapterKit
+import Discovery
 import EnvelopeModel
 import IMXFront
 import IMXWire
@@ -19,7 +20,9 @@ final class SimulatedNetwork {
     private(set) var arrivals = 0
     /// The arrivals at which the connection concerned is cut instead.
     var cuts: Set<Int> = []
-    /// Whether octets still in flight are lost when a connection is cut.
+    /// The places that were dialled, reached or not, and those that were reached.
+    private(set) var tried: [PeerEndpoint] = []
+    private(set) var dialled: [PeerEndpoint] = []
     private var listeners: [PeerEndpoint: SimulatedTransport] = [:]
     private var streams: [UInt64: Stream] = [:]
     private var lastStream: UInt64 = 0
@@ -43,6 +46,10 @@ final class SimulatedNetwork {
         listeners[endpoint] = transport
     }
 
+    func stopListening(_ transport: SimulatedTransport) {
+        listeners = listeners.filter { $0.value !== transport }
+    }
+
     /// Takes a host off the network: its connections break and nobody listens there any more.
     func remove(_ transport: SimulatedTransport) {
         listeners = listeners.filter { $0.value !== transport }
@@ -63,7 +70,13 @@ final class SimulatedNetwork {
         }
     }
 
-    func open(from transport: SimulatedTransport, _ handle: ConnectionHandle, to endpoint: PeerEndpoint) {
+    func open(
+        from transport: SimulatedTransport,
+        _ handle: ConnectionHandle,
+        to endpoint: PeerEndpoint,
+        serverName: Domain
+    ) {
+        tried.append(endpoint)
         scheduler.schedule(after: latency) { [self] in
             guard let listener = listeners[endpoint] else {
                 return transport.lost(handle, "connection refused")
@@ -73,12 +86,20 @@ final class SimulatedNetwork {
             transport.streams[handle] = lastStream
             streams[lastStream] = Stream(
                 ends: [End(transport: transport, handle: handle), End(transport: listener, handle: far)])
-            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)", security: nil)
-            transport.delegate?.connected(handle, security: nil)
+            dialled.append(endpoint)
+            let acceptor = endpoint.usesTLS ? ConnectionSecurity(version: "TLSv1.3", serverName: serverName.name) : nil
+            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)", security: acceptor)
+            let shown = SimulatedCertificate(names: listener.certificates[serverName.name] ?? [])
+            let dialler = endpoint.usesTLS ? ConnectionSecurity(version: "TLSv1.3", peer: shown) : nil
+            transport.delegate?.connected(handle, security: dialler)
         }
     }
 
+    /// Sees what is sent: the connection, the number of the sender, the octets.
+    var recorder: ((UInt64, Int, ByteBuffer) -> Void)?
+
     func send(_ octets: ByteBuffer, on id: UInt64, from sender: SimulatedTransport) {
+        recorder?(id, sender.number, octets)
         var octets = octets
         while octets.readableBytes > 0 {
             let length = min(octets.readableBytes, Int.random(in: 1...longestChunk, using: &generator))
@@ -104,9 +125,22 @@ final class SimulatedNetwork {
     }
 }
 
+/// A certificate that is good for the domains that it names.
+struct SimulatedCertificate: PeerCertificate {
+    let names: Set<String>
+
+    func refusal(for domain: Domain, host: PeerService.Host?, security: PeerService.Security, time: Int64) -> String? {
+        names.contains(domain.name) ? nil : "the certificate is not for \(domain)"
+    }
+
+    var summary: String { names.sorted().joined(separator: ",") }
+}
+
 /// One host on the simulated network.
 final class SimulatedTransport: Transport {
     weak var delegate: (any TransportDelegate)?
+    /// The names in the certificate that is shown to those who ask for a domain.
+    var certificates: [String: Set<String>] = [:]
     let network: SimulatedNetwork
     let number: Int
     var streams: [ConnectionHandle: UInt64] = [:]
@@ -126,7 +160,7 @@ final class SimulatedTransport: Transport {
 
     func connect(to endpoint: PeerEndpoint, serverName: Domain, timeout: Interval) -> ConnectionHandle {
         let handle = newHandle(stream: nil)
-        network.open(from: self, handle, to: endpoint)
+        network.open(from: self, handle, to: endpoint, serverName: serverName)
         return handle
     }
 
@@ -147,7 +181,7 @@ final class SimulatedTransport: Transport {
         network.close(stream, by: self)
     }
 
-    func stopListening() {}
+    func stopListening() { network.stopListening(self) }
 
     func lost(_ handle: ConnectionHandle, _ reason: String) {
         streams[handle] = nil

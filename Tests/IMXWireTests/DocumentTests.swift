@@ -58,6 +58,25 @@ private struct Document {
             acceptor: try document.example("hello-acceptor")
         )
         #expect(try document.example("cid") == id.buffer)
+        let bound = ConnectionID(
+            dialler: boundHello(Samples.server, 0x20, dialled: text("a.example")),
+            acceptor: boundHello(Samples.otherServer, 0x40, dialled: nil),
+            binding: range(0xA0, 32)
+        )
+        #expect(try document.example("cid-bound") == bound.buffer)
+        let binding = ClaimBinding(
+            source: Samples.claim.source,
+            target: Samples.claim.target,
+            token: Samples.claim.token,
+            connection: bound
+        )
+        let secret = try #require(Octets32(range(0x80, 32)))
+        #expect(try document.example("proof-bound") == binding.proof(secret).buffer)
+        let tokens = ClaimTokens(node: 0x0102, cluster: try #require(Octets32(range(0xC0, 32))), day: 20_000)
+        var random = CountingGenerator(octet: 0xE0)
+        let pair = DomainPair(source: text("b.example"), target: text("a.example"))
+        let expiry = Instant(nanoseconds: 135_000_000_000)
+        #expect(try document.example("token") == tokens.make(pair, expiry: expiry, using: &random))
         var lone = Lone()
         #expect(lone.after(try document.example("grease")).isEmpty)
         #expect(lone.sent.readableBytes == 0)
@@ -68,10 +87,24 @@ private struct Document {
         #expect(sent.octets.payload.hex.hasPrefix(shown.octets.payload.hex))
     }
 
+    private func boundHello(_ server: ServerID, _ nonce: UInt8, dialled: ByteBuffer?) -> ByteBuffer {
+        var out = ByteBuffer()
+        HelloRecord(
+            serverID: server,
+            maxRecord: 65_536,
+            capabilities: [.channelBinding],
+            nonce: Samples.nonce(nonce),
+            dialled: dialled
+        )
+        .write(to: &out)
+        return out
+    }
+
     @Test("I.1.4: every example of the specification is checked by some test")
     func complete() throws {
         let others = [
             "preface", "unknown-request", "unknown-answer", "grease", "cid", "proof-value", "confirm-value",
+            "cid-bound", "proof-bound", "token",
         ]
         let known = Set(try Samples.all().map(\.name) + others)
         #expect(Set(try Document().examples.map(\.name)) == known)

@@ -44,6 +44,7 @@ struct CertificatePlan {
     var usage: String?
     var extendedUsage: String?
     var nameConstraints: String?
+    var comment: String?
     /// Days from now.
     var from = -1
     var until = 90
@@ -84,9 +85,9 @@ final class Issued {
     let issuer: Issued?
 
     /// Issues what `plan` says; signed by itself where there is no issuer.
-    init(_ plan: CertificatePlan, by issuer: Issued? = nil, key: Key? = nil) throws {
+    init(_ plan: CertificatePlan, by issuer: Issued? = nil, signer: Key? = nil) throws {
         self.issuer = issuer
-        let key = try key ?? Key(plan.key)
+        let key = try Key(plan.key)
         self.key = key
         guard let certificate = X509_new() else { throw Key.Failure() }
         pointer = certificate
@@ -112,8 +113,10 @@ final class Issued {
         try add(NID_ext_key_usage, plan.extendedUsage, from)
         try add(NID_name_constraints, plan.nameConstraints, from)
         try add(NID_subject_key_identifier, "hash", from)
+        try add(NID_netscape_comment, plan.comment, from)
         if issuer != nil { try add(NID_authority_key_identifier, "keyid:always", from) }
-        guard X509_sign(certificate, (issuer?.key ?? key).pointer, EVP_get_digestbyname(plan.digest)) > 0 else {
+        guard X509_sign(certificate, (signer ?? issuer?.key ?? key).pointer, EVP_get_digestbyname(plan.digest)) > 0
+        else {
             throw Key.Failure()
         }
     }
@@ -157,6 +160,9 @@ final class Issued {
         BIO_free(keyFile)
     }
 }
+
+/// Wall time in seconds since 1970.
+var now: Int64 { Int64(time(nil)) }
 
 /// A private authority with an intermediate one, as public ones have it.
 struct Authority {

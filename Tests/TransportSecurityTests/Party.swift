@@ -19,6 +19,9 @@ final class Party: Sendable {
             var received: [UInt8] = []
             var receivedCount = 0
             var closed: String?
+            var closedAt: NIODeadline?
+            /// When what came last came.
+            var receivedAt: NIODeadline?
         }
 
         unowned let transport: SocketTransport
@@ -27,6 +30,8 @@ final class Party: Sendable {
         /// Whether what comes goes back.
         var echoes = true
         var keeps = true
+        /// What is written as soon as a dialled connection stands.
+        var greeting: [UInt8] = []
 
         init(_ transport: SocketTransport) { self.transport = transport }
 
@@ -38,10 +43,12 @@ final class Party: Sendable {
 
         func connected(_ connection: ConnectionHandle, security: ConnectionSecurity?) {
             lines[connection] = Line(security: security)
+            if !greeting.isEmpty { transport.write(ByteBuffer(bytes: greeting), on: connection) }
         }
 
         func received(_ octets: inout ByteBuffer, on connection: ConnectionHandle) {
             lines[connection]?.receivedCount += octets.readableBytes
+            lines[connection]?.receivedAt = .now()
             if keeps { lines[connection]?.received += octets.readableBytesView }
             if echoes, lines[connection]?.address != nil { transport.write(octets, on: connection) }
         }
@@ -51,6 +58,7 @@ final class Party: Sendable {
 
         func closed(_ connection: ConnectionHandle, reason: String) {
             lines[connection, default: Line()].closed = reason
+            lines[connection]?.closedAt = .now()
         }
 
         func refused(from address: String, reason: String) { refusals.append(reason) }
@@ -63,14 +71,20 @@ final class Party: Sendable {
 
     let loop: any EventLoop
     private let parts: NIOLoopBound<Parts>
-    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 6)
 
     init(_ settings: TLSSettings?, maximumConnections: Int = 4096) async throws {
         let loop = Party.group.next()
         self.loop = loop
+        // Not on the loop, which others share.
+        let inventory = settings.map { CertificateInventory(reading: $0, time: now) }
+        let roots = settings.map { TrustRoots($0) }
+        if let problem = inventory?.problems.first { throw TLSFailure(problem.description) }
         parts = try await loop.submit {
-            let service = settings.map { TLSService(reading: $0, time: Int64(time(nil))) }
-            if let problem = service?.inventory.problems.first { throw TLSFailure(problem.description) }
+            var service: TLSService?
+            if let settings, let inventory, let roots {
+                service = TLSService(settings, inventory: inventory, roots: roots)
+            }
             let transport = SocketTransport(
                 eventLoop: loop,
                 maximumConnections: maximumConnections,
@@ -94,7 +108,7 @@ final class Party: Sendable {
 
     /// Waits until `body` gives something, at most so many seconds.
     func wait<T: Sendable>(
-        _ seconds: Double = 10,
+        _ seconds: Double = 40,
         _ what: String = "",
         for body: @escaping @Sendable (SocketTransport, Recorder) -> T?
     ) async throws -> T {
@@ -106,7 +120,7 @@ final class Party: Sendable {
         }
     }
 
-    func connect(_ port: UInt16, _ name: String, tls: Bool = true, timeout: Interval = .seconds(5)) async throws
+    func connect(_ port: UInt16, _ name: String, tls: Bool = true, timeout: Interval = .seconds(30)) async throws
         -> ConnectionHandle
     {
         let domain = try #require(Domain(name))
@@ -122,7 +136,7 @@ final class Party: Sendable {
     /// Connects and waits for the end of the attempt: what TLS says, or why there is no connection.
     func attempt(_ port: UInt16, _ name: String, tls: Bool = true) async throws -> (ConnectionHandle, Ending) {
         let handle = try await connect(port, name, tls: tls)
-        let ending: Ending = try await wait(10, "a connection to \(name)") { _, recorder in
+        let ending: Ending = try await wait(40, "a connection to \(name)") { _, recorder in
             guard let line = recorder.lines[handle] else { return nil }
             return line.closed.map(Ending.closed) ?? .connected(line.security)
         }
@@ -143,7 +157,7 @@ final class Party: Sendable {
             recorder.lines[handle]?.received = []
             transport.write(ByteBuffer(bytes: octets), on: handle)
         }
-        return try await wait(10, "an echo") { _, recorder in
+        return try await wait(40, "an echo") { _, recorder in
             guard let line = recorder.lines[handle] else { return nil }
             return line.received.count >= octets.count || line.closed != nil ? line.received : nil
         }

@@ -67,6 +67,8 @@ package struct DNSSettings: Sendable, Hashable {
     package struct Limits: Sendable, Hashable {
         /// Records of one answer that are read; the rest is left out.
         package var recordsPerAnswer = 512
+        /// Aliases in a row that are followed.
+        package var aliases = 8
         /// Hosts of one service; those tried last are left out.
         package var hosts = 16
         /// Addresses of one host and family.

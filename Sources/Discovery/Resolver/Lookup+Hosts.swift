@@ -141,7 +141,7 @@ final class HostLookup {
             guard answer.isSecure else { return succeed(nil) }
             var readable: [TLSARecord] = []
             for rdata in answer.records.prefix(16) {
-                if let record = try? TLSARecord(rdata: rdata), record.isUsable { readable.append(record) }
+                if let record = try? TLSARecord(rdata: rdata), record.hasMeaning { readable.append(record) }
             }
             succeed(readable)
         }
@@ -166,5 +166,5 @@ final class HostLookup {
 
 extension TLSARecord {
     /// Whether its numbers have a meaning (RFC 6698 §2.1).
-    var isUsable: Bool { usage <= 3 && selector <= 1 && matching <= 2 }
+    var hasMeaning: Bool { usage <= 3 && selector <= 1 && matching <= 2 }
 }

@@ -20,6 +20,13 @@ package struct RefusedHost: Sendable, Hashable {
     package let kind: Kind
     /// Why, for people.
     package let reason: String
+
+    /// Names a host that is refused.
+    package init(name: String, kind: Kind, reason: String) {
+        self.name = name
+        self.kind = kind
+        self.reason = reason
+    }
 }
 
 /// What a look-up found, and how.
@@ -32,6 +39,14 @@ package struct LookupReport: Sendable {
     package var steps: [LookupStep]
     /// Hosts and records that were left out.
     package var refused: [RefusedHost]
+
+    /// Makes a report.
+    package init(resolution: Resolution, seconds: UInt32?, steps: [LookupStep], refused: [RefusedHost]) {
+        self.resolution = resolution
+        self.seconds = seconds
+        self.steps = steps
+        self.refused = refused
+    }
 }
 
 /// One look-up of one domain: which questions are asked, in which order, and what their answers mean.

@@ -28,13 +28,13 @@ final class UnboundWorker {
     }
 
     private let context: OpaquePointer
-    private let recordLimit: Int
+    private let limits: DNSSettings.Limits
     private var open: [Int: (identifier: Int32, ticket: Unmanaged<Ticket>)] = [:]
     private var answers: [PostedAnswer] = []
 
     init(_ settings: DNSSettings) throws(DNSSettingsError) {
         context = try UnboundContext.make(settings)
-        recordLimit = settings.limits.recordsPerAnswer
+        limits = settings.limits
     }
 
     deinit {
@@ -97,6 +97,11 @@ final class UnboundWorker {
         if result.bogus != 0 {
             return DNSAnswer(.bogus(result.why_bogus.map { String(cString: $0) } ?? "a signature does not hold"))
         }
+        // The library bounds the messages that it follows aliases over, not the aliases in one message.
+        let message = UnsafeRawBufferPointer(start: result.answer_packet, count: max(0, Int(result.answer_len)))
+        if AnswerMessage.aliases(message) > limits.aliases {
+            return DNSAnswer(.failed("its name is an alias of an alias, over \(limits.aliases) in a row"))
+        }
         var answer = DNSAnswer(.noData, isSecure: result.secure != 0, seconds: UInt32(clamping: result.ttl))
         if let name = result.canonname, let asked = result.qname {
             let canonical = DNSName(String(cString: name))
@@ -118,7 +123,7 @@ final class UnboundWorker {
     private func records(_ result: ub_result) -> [[UInt8]] {
         guard let data = result.data, let lengths = result.len else { return [] }
         var records: [[UInt8]] = []
-        while records.count < recordLimit, let record = data[records.count] {
+        while records.count < limits.recordsPerAnswer, let record = data[records.count] {
             let length = max(0, Int(lengths[records.count]))
             records.append(Array(UnsafeRawBufferPointer(start: record, count: length)))
         }

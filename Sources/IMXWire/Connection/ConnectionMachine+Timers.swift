@@ -68,7 +68,15 @@ extension ConnectionMachine {
     /// When the connection has been without work for too long.
     private var idleDeadline: Instant {
         guard inboundOpen == 0, window.count == 0 else { return .distantFuture }
-        return lastActivity + (isAuthenticated ? .seconds(Int(settings.idleSeconds)) : settings.unauthenticatedIdle)
+        return lastActivity + (isAuthenticated ? idleTime : settings.unauthenticatedIdle)
+    }
+
+    /// How long this end keeps an idle connection. The dialler leaves before the time that the acceptor has published,
+    /// so that it never sends into a connection that is just being closed (IMX 4.4.6).
+    private var idleTime: Interval {
+        let own = Interval.seconds(Int(settings.idleSeconds))
+        guard role == .dialler, let published = peerHello?.idleSeconds else { return own }
+        return min(own, Interval(nanoseconds: Int64(published) * 900_000_000))
     }
 
     /// Asks the peer for a sign of life.

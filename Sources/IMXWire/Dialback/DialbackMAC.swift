@@ -21,6 +21,11 @@ package struct Octets32: Sendable, Equatable {
         self.words = words
     }
 
+    /// The SHA-256 of `octets`.
+    package init(hashing octets: [UInt8]) {
+        self.init(Digests.sha256(octets))
+    }
+
     init(_ digest: some Sequence<UInt8>) {
         var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
         for (index, octet) in digest.enumerated() {

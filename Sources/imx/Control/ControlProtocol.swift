@@ -14,6 +14,8 @@ enum ControlRequest: Codable, Sendable, Hashable {
     case trust
     /// Forgets what one of them has shown.
     case forgetTrust(domain: String)
+    /// Takes the node out of service, and sends its peers to another host where one is named.
+    case drain(to: String?, seconds: UInt32)
 }
 
 /// What the aggregator answers: one line of JSON for each request, in the order of the requests.
@@ -28,6 +30,8 @@ enum ControlResponse: Codable, Sendable, Hashable {
     case reloaded(ReloadReport)
     /// What foreign domains have shown, by domain.
     case trust([TrustReport])
+    /// The node is empty; this many connections were closed.
+    case drained(connections: Int)
     /// The request could not be carried out; nothing was sent.
     case refused(String)
 }

@@ -60,6 +60,16 @@ struct StatusReport: Codable, Sendable, Hashable {
         var names: [String]
     }
 
+    /// All connections to and from peers in numbers.
+    struct Connections: Codable, Sendable, Hashable {
+        /// Connections that peers made.
+        var incoming = 0
+        /// Those of them on which nobody has proved to be anybody yet.
+        var unauthenticated = 0
+        /// Connections that we made.
+        var outgoing = 0
+    }
+
     /// An earlier life of the aggregator.
     struct Run: Codable, Sendable, Hashable {
         var version: String
@@ -94,6 +104,11 @@ struct StatusReport: Codable, Sendable, Hashable {
     var outcomes: [Count]
     /// What was dropped without an answer, by reason.
     var drops: [Count]
+    /// What was refused to peers, by reason.
+    var refusals: [Count] = []
+    /// Log lines about peers and lost messages that were left out, because there were too many.
+    var linesLeftOut: UInt64 = 0
+    var connections = Connections()
     var lanes: [Lane]
     var adapters: [Adapter]
     var peers: [Peer]
@@ -110,4 +125,13 @@ struct StatusReport: Codable, Sendable, Hashable {
 extension StatusReport.Book {
     /// Envelopes with an outcome.
     var settled: UInt64 { delivered &+ failed &+ expired &+ uncertain }
+
+    /// Adds the numbers of another book.
+    mutating func add(_ other: Self) {
+        accepted &+= other.accepted
+        delivered &+= other.delivered
+        failed &+= other.failed
+        expired &+= other.expired
+        uncertain &+= other.uncertain
+    }
 }

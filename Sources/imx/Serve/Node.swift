@@ -30,6 +30,7 @@ final class Node {
     private let peerTable: StaticPeerTable
     let trust: TrustMemory
     private let trustPolicy: TrustPolicy
+    private let bus: UnixNodeBus?
     private let resolver: DNSResolver?
     private let security: TLSService
     private let ledgerPage: LedgerPage
@@ -80,21 +81,31 @@ final class Node {
         self.security = security
         let transport = SocketTransport(
             eventLoop: eventLoop,
-            maximumConnections: configuration.limits.connections,
+            // The front turns connections away with a reason; this is for the case that they come faster than it can.
+            maximumConnections: configuration.limits.connections + 1024,
             security: security
         )
         self.transport = transport
         resolver = try PeerParts.resolver(configuration, on: eventLoop)
         let peerTable = StaticPeerTable(Node.peers(configuration), before: resolver)
         self.peerTable = peerTable
+        var frontSettings = Node.frontSettings(configuration, serverID)
+        frontSettings.node = configuration.node.map {
+            .init(number: UInt16(clamping: $0.number), secret: Octets32(hashing: Array($0.key.reveal().utf8)))
+        }
+        let bus = configuration.node.flatMap { section in
+            frontSettings.node.map { UnixNodeBus($0, directory: section.socketDirectory, eventLoop: eventLoop) }
+        }
+        self.bus = bus
         front = core.attach(named: "imx", authority: .network) { host in
             IMXFront(
                 host: host,
-                settings: Node.frontSettings(configuration, serverID),
+                settings: frontSettings,
                 transport: transport,
                 resolver: peerTable,
                 isHosted: { [unowned core] in core.serves($0) },
-                policy: trustPolicy.forPeers
+                policy: trustPolicy.forPeers,
+                bus: bus
             )
         }
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
@@ -135,8 +146,14 @@ final class Node {
     }
 
     func listen(on endpoint: Endpoint) -> EventLoopFuture<UInt16> {
-        transport.listen(on: PeerEndpoint(host: endpoint.host, port: endpoint.port, usesTLS: endpoint.usesTLS))
+        transport.listen(
+            on: PeerEndpoint(host: endpoint.host, port: endpoint.port, usesTLS: endpoint.usesTLS),
+            isShared: bus != nil
+        )
     }
+
+    /// Takes questions from the other nodes of the cluster, where this is one.
+    func joinNodes() -> EventLoopFuture<Void> { bus?.listen() ?? eventLoop.makeSucceededVoidFuture() }
 
     func logListening(_ host: String, _ port: UInt16) {
         logger.notice("listening", metadata: ["address": "\(PeerEndpoint(host: host, port: port))"])
@@ -176,12 +193,14 @@ final class Node {
     func stop(within time: Interval, completion: @escaping () -> Void) {
         let start = scheduler.now
         let settled = start + Interval(nanoseconds: time.nanoseconds / 2)
+        front.drain(to: nil)  // P6: no more connections from here on, and peers look for another host
         core.drain(by: settled) { [core] in
             core.stopAdapters(by: start + time, completion: completion)
         }
     }
 
     func closeBooks() {
+        bus?.stop()
         resolver?.stop()
         do {
             try state.database.end(LedgerTotals(core.ledger), at: WallTime.now)
@@ -214,7 +233,9 @@ extension Node {
             report.changes.append("peers")
         }
         trustPolicy.configuration = new
+        front.policyChanged()
         if old.blocked != new.blocked { report.changes.append("block") }
+        front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
             report.changes.append("log.level is \(new.logLevel)")
@@ -264,7 +285,12 @@ extension Node {
             most: configuration.timeouts.reconnectMost
         )
         settings.connectTimeout = configuration.timeouts.connect
-        settings.connectionsPerAddress = configuration.limits.connectionsFromAddress
+        settings.admission.connections = configuration.limits.connections
+        settings.admission.unauthenticated = configuration.limits.connectionsUnverified
+        settings.admission.perAddress = configuration.limits.connectionsFromAddress
+        settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
+        settings.admission.newPerAddress = configuration.limits.newConnections
+        settings.admission.newPerNetwork = 3 * configuration.limits.newConnections
         return settings
     }
 }

@@ -57,6 +57,17 @@ final class NodeControl: ControlHandler {
         case .reload: reload(answer)
         case .trust: answer(.trust(trust.all.map(TrustReport.init)))
         case .forgetTrust(let name): forgetTrust(name, answer)
+        case .drain(let to, let seconds): drain(to, seconds, answer)
+        }
+    }
+
+    private func drain(_ to: String?, _ seconds: UInt32, _ answer: @escaping (ControlResponse) -> Void) {
+        let endpoint = to.flatMap { Endpoint($0) }
+        if let to, endpoint == nil { return answer(.refused("\"\(to)\" is not a host and a port")) }
+        tool.host.logger.notice("draining", metadata: ["to": "\(to ?? "wherever the look-up leads")"])
+        let count = front.peers.count
+        front.drain(to: endpoint.map { PeerEndpoint(host: $0.host, port: $0.port) }, seconds: seconds) {
+            answer(.drained(connections: count))
         }
     }
 
@@ -139,6 +150,7 @@ final class NodeControl: ControlHandler {
 
     private var report: StatusReport {
         let status = core.status
+        let peers = front.status
         return StatusReport(
             name: configuration.name,
             version: Version.number,
@@ -150,11 +162,18 @@ final class NodeControl: ControlHandler {
             waiting: UInt64(status.waiting),
             repeats: status.repeats,
             lostRepeats: status.lostRepeatEntries,
-            lostOutcomes: state.database.lostOutcomes,
+            lostOutcomes: state.database.lostOutcomes + status.recordsLeftOut,
             outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name
             },
+            refusals: peers.refusals.map { StatusReport.Count(name: $0.reason, count: $0.count) },
+            linesLeftOut: peers.linesLeftOut + status.linesLeftOut,
+            connections: StatusReport.Connections(
+                incoming: peers.incoming,
+                unauthenticated: peers.unauthenticated,
+                outgoing: peers.outgoing
+            ),
             lanes: status.lanes.map(StatusReport.Lane.init).sorted { ($0.from, $0.to) < ($1.from, $1.to) },
             adapters: status.adapters.map(StatusReport.Adapter.init),
             peers: front.peers.map(StatusReport.Peer.init),

@@ -12,24 +12,10 @@ enum PeerParts {
     static func resolver(_ configuration: AggregatorConfiguration, on eventLoop: any EventLoop) throws -> DNSResolver? {
         guard configuration.dns.resolver != "off" else { return nil }
         do {
-            return try DNSResolver(settings(configuration.dns), on: eventLoop)
+            return try DNSResolver(DNSSettings(configuration.dns), on: eventLoop)
         } catch {
             throw CommandFailure("DNS cannot be asked: \(error)\n    see \"dns\" in \(configuration.file)")
         }
-    }
-
-    /// How names are looked up.
-    static func settings(_ dns: AggregatorConfiguration.DNS) -> DNSSettings {
-        var settings = DNSSettings()
-        func servers(_ endpoints: [Endpoint]) -> [DNSSettings.Server] {
-            endpoints.map { DNSSettings.Server(address: $0.host, port: $0.port) }
-        }
-        settings.upstream =
-            dns.resolver == "recursive" ? .recursive : dns.servers.isEmpty ? .system : .servers(servers(dns.servers))
-        settings.zones = dns.zones.map { DNSSettings.Zone(name: $0.key.name, servers: servers($0.value)) }
-        settings.trustAnchorFile = dns.trustAnchor
-        settings.defaultPort = dns.defaultPort
-        return settings
     }
 
     /// Which addresses the answers may lead to: no special ones, save those that are configured, and never to us.

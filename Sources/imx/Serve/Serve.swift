@@ -13,11 +13,13 @@ import Telemetry
 enum Serve {
     /// Runs until SIGTERM or SIGINT, and then stops within the configured time. SIGHUP has the configuration read again.
     static func run(_ configuration: AggregatorConfiguration) throws {
+        try Surroundings.check()
         let signals = blockSignals()
         let sink = LogSink()
         defer { sink.flush() }
         let levelSwitch = LevelSwitch(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         let logger = makeLogger(configuration, sink, levelSwitch)
+        Surroundings.makeRoom(for: configuration.limits.connections, logger)
         let state = try StateDirectory(configuration)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
@@ -74,6 +76,14 @@ enum Serve {
         _ configuration: AggregatorConfiguration,
         _ loop: any EventLoop
     ) throws {
+        do {
+            try loop.flatSubmit { node.value.joinNodes() }.wait()
+        } catch {
+            throw CommandFailure(
+                "cannot listen in the node's socket-directory: \(error)\n"
+                    + "    make the directory for the user that runs imx, or change \"node.socket-directory\""
+            )
+        }
         for endpoint in configuration.listen {
             do {
                 let port = try loop.flatSubmit { node.value.listen(on: endpoint) }.wait()

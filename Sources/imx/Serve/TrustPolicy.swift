@@ -46,6 +46,7 @@ final class TrustPolicy {
                 )
             },
             addressRefusal: { [self] address, port in addresses.refusal(of: address, port: port) },
+            isBlocked: { [self] in configuration.blocked.contains($0) },
             wallTime: { WallTime.now }
         )
     }

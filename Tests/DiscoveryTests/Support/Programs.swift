@@ -65,9 +65,9 @@ final class Folder: Sendable {
 }
 
 /// Waits until `condition` holds.
-func eventually(_ what: String, within seconds: Double = 10, _ condition: () throws -> Bool) async throws {
+func eventually(_ what: String, within seconds: Double = 10, _ condition: () async throws -> Bool) async throws {
     let end = Date(timeIntervalSinceNow: seconds)
-    while try !condition() {
+    while try await !condition() {
         guard Date() < end else { throw BedError("no \(what) within \(seconds) s") }
         try await Task.sleep(for: .milliseconds(20))
     }

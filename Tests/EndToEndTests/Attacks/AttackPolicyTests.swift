@@ -22,7 +22,7 @@ extension EndToEnd.AttackPolicyTests {
         #expect(try peer.claim("m1.example", for: "b.example", tag: 1, at: server)?.code == 2000)
         #expect(try peer.claim("m2.example", for: "b.example", tag: 2, at: server)?.code == 2000)
         #expect(peer.fate("mo@m1.example", "bob@b.example", tag: 3) == 2000)
-        try field.south.change { $0.further = ["block: [ m1.example ]"] }
+        try field.south.change { $0.more = "block: [ m1.example ]" }
         let reload = try await field.south.run(["reload"])
         #expect(reload.end == .exited(0), "\(reload.out)")
         var tag: UInt32 = 10
@@ -65,7 +65,6 @@ extension EndToEnd.AttackPolicyTests {
     func plainRefused() async throws {
         let victim = try CountingVictim()
         let field = try await Battlefield("plain-refused", peers: ["m.example": victim.port]) { plan in
-            plan.further = []
             plan.classes["strict"] = "{ trust: tls }"
             plan.domains["b2.example"] = nil
             plan.strictDomains["b2.example"] = ("memory", "strict")

@@ -198,6 +198,7 @@ extension EndToEnd.AttackTrustTests {
             #expect(peer.fate("mo@m.example", "bob@b.example", tag: tag + 100) == 2000)
         }
         #expect(try peer.claim("m.example", for: "b2.example", tag: 8, at: servers[0])?.code == 2000)
+        #expect(peer.closes.isEmpty, "the connection was closed for the bad pair")
         try await field.end()
     }
 }

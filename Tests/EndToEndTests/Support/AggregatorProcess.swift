@@ -24,8 +24,8 @@ struct AggregatorPlan: Sendable {
     var classes: [String: String] = [:]
     /// Hosted domains of another class: adapter and class.
     var strictDomains: [String: (adapter: String, class: String)] = [:]
-    /// Further lines at the top of the file.
-    var further: [String] = []
+    /// Further lines of YAML.
+    var more = ""
 
     /// Adds domains that live in memory, with users who take everything.
     mutating func hostInMemory(_ names: [String], users: [String]) {
@@ -65,7 +65,7 @@ struct AggregatorPlan: Sendable {
             \(table(adapters))
             domains:
             \(table(domains.mapValues { "{ adapter: \($0) }" }.merging(strict) { $1 }))
-            \(further.joined(separator: "\n"))
+            \(more)
 
             """
     }

@@ -50,6 +50,8 @@ final class RawPeer {
     private var buffer: [UInt8] = []
     /// The HELLO records of both ends, as sent: what identifies the connection.
     private(set) var hellos: (dialler: [UInt8], acceptor: [UInt8]) = ([], [])
+    /// The CLOSE records that came.
+    private(set) var closes: [Record] = []
     /// How many octets went out and came in.
     private(set) var octets = (sent: 0, received: 0)
 
@@ -169,13 +171,15 @@ final class RawPeer {
             let type = UInt16(header[4]) << 8 | UInt16(header[5])
             guard let payload = take(length) else { return nil }
             if type & 0x0F0F == 0x0A0A { continue }
-            return Record(
+            let record = Record(
                 type: type,
                 flags: header[6],
                 tag: header[8...].reduce(0) { $0 << 8 | UInt32($1) },
                 payload: payload,
                 reserved: header[7]
             )
+            if type == Self.close { closes.append(record) }
+            return record
         }
         return nil
     }

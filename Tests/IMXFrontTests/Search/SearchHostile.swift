@@ -33,7 +33,7 @@ extension World {
             guard case .toClaim(let source, let target) = flight.message else { return [] }
             let index = flight.connection
             return hellos(for: connections[index].opener).map { hello in
-                Move(label: "M answers HELLO on \(index) as \(hello.party.rawValue)\(hello.connection)") {
+                Move("M answers HELLO on \(index) as \(hello.party.rawValue)\(hello.connection)") {
                     $0.flights.removeAll { $0 == flight }
                     $0.connections[index].acceptorHello = hello
                     $0.claim(source, target, on: index)
@@ -42,24 +42,26 @@ extension World {
         }
     }
 
-    var hostileClaims: [Move] {
+    func hostileClaims(_ early: Set<String>) -> [Move] {
         guard bounds.hostileClaims > 0 else { return [] }
         var moves: [Move] = []
         for (index, connection) in connections.enumerated() where connection.opener == .m {
             let party = connection.acceptor
             let hellos = connection.openerHello.map { [$0] } ?? hellos(for: party)
             for source in Self.domains where !hosts(party).contains(source) {
-                for target in hosts(party) where !isEarlyName(source) && !isEarlyName(target) {
+                for target in hosts(party) where !early.contains(source) && !early.contains(target) {
                     for (number, token) in knownTokens.enumerated() {
                         for hello in hellos {
                             for asked in resolutions(source) where asked != party {
-                                let label =
-                                    "M claims \(source) -> \(target) on \(index) with "
-                                    + (token == Self.madeUpToken ? "a made-up token" : "token \(number)")
-                                    + ", greeting as \(hello.party.rawValue)\(hello.connection); "
-                                    + "\(party.rawValue) dials \(asked.rawValue)"
                                 moves.append(
-                                    Move(label: label) {
+                                    Move(
+                                        """
+                                        M claims \(source) -> \(target) on \(index) with token \
+                                        \(token == Self.madeUpToken ? "made up" : "\(number)"), greeting as \
+                                        \(hello.party.rawValue)\(hello.connection); \(party.rawValue) dials \
+                                        \(asked.rawValue)
+                                        """
+                                    ) {
                                         $0.bounds.hostileClaims -= 1
                                         $0.connections[index].openerHello = hello
                                         let claim = ClaimRecord(
@@ -88,9 +90,8 @@ extension World {
                 for target in Self.domains where Party.owner(of: target) != party {
                     for (number, token) in knownTokens.enumerated() {
                         for secret in knownSecrets {
-                            let label = "M sends VERIFY \(source) -> \(target), token \(number), on \(index)"
                             moves.append(
-                                Move(label: label) {
+                                Move("M sends VERIFY \(source) -> \(target), token \(number), on \(index)") {
                                     $0.bounds.hostileVerifies -= 1
                                     let verify = VerifyRecord(
                                         source: ByteBuffer(string: source),
@@ -125,8 +126,7 @@ extension World {
                     let party = connection.acceptor
                     moves.append(
                         Move(
-                            label:
-                                "M proves \(String(buffer: pair.source)) -> \(String(buffer: pair.target)) on \(index)"
+                            "M proves \(String(buffer: pair.source)) -> \(String(buffer: pair.target)) on \(index)"
                         ) {
                             let proof = ProofRecord(source: pair.source, target: pair.target, proof: wanted)
                             $0.take(proof, on: index, by: party)
@@ -147,7 +147,7 @@ extension World {
                     guard canBuild(confirm, secret.buffer) else { continue }
                     let party = connection.opener
                     moves.append(
-                        Move(label: "M confirms \(String(buffer: pair.source)) on \(index)") {
+                        Move("M confirms \(String(buffer: pair.source)) on \(index)") {
                             $0.take(confirm, pair, on: index, by: party)
                         }
                     )
@@ -157,13 +157,13 @@ extension World {
         return moves
     }
 
-    var hostileOpenings: [Move] {
+    func hostileOpenings(_ early: Set<String>) -> [Move] {
         guard bounds.connections > 0 else { return [] }
         var moves: [Move] = []
         for party in movers {
-            for domain in hosts(party) where !isEarlyName(domain) {
+            for domain in hosts(party) where !early.contains(domain) {
                 moves.append(
-                    Move(label: "M opens \(connections.count) to \(party.rawValue), naming \(domain)") {
+                    Move("M opens \(connections.count) to \(party.rawValue), naming \(domain)") {
                         $0.bounds.connections -= 1
                         _ = $0.open(.m, party, naming: domain)
                     }

@@ -6,14 +6,21 @@ import NIOCore
 
 /// One thing that can happen next.
 struct Move {
-    let label: String
+    let label: () -> String
     let apply: (inout World) -> Void
+
+    init(_ label: @autoclosure @escaping () -> String, _ apply: @escaping (inout World) -> Void) {
+        self.label = label
+        self.apply = apply
+    }
 }
 
 extension World {
     /// Everything that can happen next.
     var moves: [Move] {
-        deliveries + honestClaims + helloAnswers + hostileClaims + hostileVerifies + hostileProofs + hostileOpenings
+        let early = earlyNames
+        return deliveries + honestClaims(early) + helloAnswers + hostileClaims(early) + hostileVerifies + hostileProofs
+            + hostileOpenings(early)
     }
 
     // MARK: Honest parties
@@ -154,8 +161,8 @@ extension World {
     private var deliveries: [Move] {
         flights.flatMap { flight -> [Move] in
             let (index, party) = (flight.connection, flight.to)
-            func move(_ what: String, _ body: @escaping (inout World) -> Void) -> Move {
-                Move(label: "\(party.rawValue) gets \(what) on \(index)") { world in
+            func move(_ what: @autoclosure @escaping () -> String, _ body: @escaping (inout World) -> Void) -> Move {
+                Move("\(party.rawValue) gets \(what()) on \(index)") { world in
                     world.flights.removeAll { $0 == flight }
                     body(&world)
                 }
@@ -215,14 +222,11 @@ extension World {
         }
     }
 
-    /// Names of one party enter in order, and A moves first: the rest is the same by symmetry.
-    func isEarlyName(_ name: String) -> Bool { isEarly(name) }
-
-    private func isEarly(_ names: String...) -> Bool {
-        names.contains { name in
-            guard name.dropFirst().hasPrefix("2") else { return false }
-            return !usedNames.contains(name.replacing("2", with: "1"))
-        }
+    /// Names that do not enter yet: those of one party enter in order, and A moves first. The rest is the same by
+    /// symmetry.
+    private var earlyNames: Set<String> {
+        let used = usedNames
+        return Set(["a", "b"].filter { !used.contains("\($0)1.example") }.map { "\($0)2.example" })
     }
 
     private var usedNames: Set<String> {
@@ -250,17 +254,16 @@ extension World {
     var movers: [Party] { connections.isEmpty && !variant.hasTenant ? [.a] : [.a, .b] }
 
     /// An honest party claims a pair: on a new connection, or on one that it has made for the target's domain.
-    private var honestClaims: [Move] {
+    private func honestClaims(_ early: Set<String>) -> [Move] {
         guard bounds.claims > 0 else { return [] }
         var moves: [Move] = []
         for party in movers {
-            for source in Self.domains where Party.owner(of: source) == party {
-                for target in Self.domains where !hosts(party).contains(target) && !isEarly(source, target) {
+            for source in Self.domains where Party.owner(of: source) == party && !early.contains(source) {
+                for target in Self.domains where !hosts(party).contains(target) && !early.contains(target) {
                     for far in resolutions(target) where far != party && (far == .m || hosts(far).contains(target)) {
                         moves.append(
                             Move(
-                                label:
-                                    "\(party.rawValue) opens \(connections.count) to \(far.rawValue) for \(source) -> \(target)"
+                                "\(party.rawValue) opens \(connections.count) to \(far.rawValue) for \(source) -> \(target)"
                             ) {
                                 $0.bounds.claims -= 1
                                 let index = $0.open(party, far, naming: target)
@@ -282,7 +285,7 @@ extension World {
                         })
                     {
                         moves.append(
-                            Move(label: "\(party.rawValue) adds \(source) -> \(target) on \(index)") {
+                            Move("\(party.rawValue) adds \(source) -> \(target) on \(index)") {
                                 $0.bounds.claims -= 1
                                 $0.claim(source, target, on: index)
                             }

@@ -117,7 +117,9 @@ struct Acceptor {
         let candidates = shipped.connections.filter { handle, claims in
             claims.pending[pair] != nil && (handle == connection || variant.forgetsConnection)
         }
-        guard candidates.contains(where: { $0.value.pending[pair].map { wanted(pair, $0) } == record.proof }) else { return [] }
+        guard candidates.contains(where: { $0.value.pending[pair].map { wanted(pair, $0) } == record.proof }) else {
+            return []
+        }
         for handle in candidates.keys { shipped.connections[handle]?.pending[pair] = nil }
         return candidates.keys.sorted { $0.rawValue < $1.rawValue }.map { ($0, AnswerRecord(.delivered)) }
     }

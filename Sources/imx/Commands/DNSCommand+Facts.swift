@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import Configuration
+import Discovery
+import EnvelopeModel
+import NIOCore
+import NIOPosix
+
+/// What is known about a domain's records when they are judged.
+struct DNSFacts {
+    /// What of it is this aggregator's.
+    struct Own {
+        /// Whether the configuration hosts the domain.
+        var isHosted: Bool
+        /// Where it listens; a listener on all addresses stands here once for each.
+        var places: [Endpoint]
+        /// What the zone should have.
+        var records: ZoneRecords
+        /// What the certificate's TLSA record is.
+        var tlsa: TLSARecord?
+    }
+
+    var domain: Domain
+    var report: LookupReport
+    /// Everything that was asked.
+    var answers: [DNSQuestion: DNSAnswer]
+    var policy = AddressPolicy()
+    /// Nil where there is no configuration.
+    var own: Own?
+
+    static let caaType: UInt16 = 257
+
+    /// Asks the DNS; takes at most some seconds.
+    static func gather(_ domain: Domain, _ configuration: AggregatorConfiguration?) throws -> DNSFacts {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        defer { try? group.syncShutdownGracefully() }
+        let asker: DNSAsker
+        do {
+            asker = try DNSAsker(configuration.map { DNSSettings($0.dns) } ?? DNSSettings(), group.next())
+        } catch let error as DNSSettingsError {
+            throw CommandFailure(error.description)
+        }
+        defer { asker.stop() }
+        let report = try asker.examine(domain)
+        var facts = DNSFacts(domain: domain, report: report, answers: [:])
+        for step in report.steps { facts.answers[step.question] = step.answer }
+        if let configuration {
+            facts.policy = AddressPolicy(allowed: configuration.dns.allowedAddresses.compactMap { AddressRange($0) })
+            facts.own = try own(domain, configuration)
+        }
+        try facts.askMore(asker)
+        return facts
+    }
+
+    /// Asks what finding the service did not need.
+    private mutating func askMore(_ asker: DNSAsker) throws {
+        var questions = [DNSQuestion(name: "_imx._tcp.\(domain)", type: SRVRecord.type)]
+        if case .service(let service) = report.resolution {
+            questions += service.hosts.prefix(16).map(DNSFacts.tlsaQuestion)
+            if service.hosts.contains(where: \.usesTLS) {
+                questions += DNSFacts.parents(domain).map { DNSQuestion(name: $0, type: DNSFacts.caaType) }
+            }
+        }
+        for question in questions where answers[question] == nil { answers[question] = try asker.ask(question) }
+    }
+
+    static func tlsaQuestion(_ host: PeerService.Host) -> DNSQuestion {
+        DNSQuestion(name: "_\(host.port)._tcp.\(host.name)", type: TLSARecord.type)
+    }
+
+    /// The domain and those above it, where a CAA record counts (RFC 8659 §3); top-level domains are left out.
+    static func parents(_ domain: Domain) -> [String] {
+        let labels = domain.name.split(separator: ".")
+        guard labels.count > 1 else { return [domain.name] }
+        return (0..<min(labels.count - 1, 8)).map { labels[$0...].joined(separator: ".") }
+    }
+
+    private static func own(_ domain: Domain, _ configuration: AggregatorConfiguration) throws -> Own {
+        let records = ZoneRecords(domain: domain, configuration: configuration)
+        let devices = (try? System.enumerateDevices()) ?? []
+        let local = devices.compactMap { $0.address?.ipAddress }
+        return Own(
+            isHosted: configuration.domains.contains { $0.domain == domain },
+            places: configuration.listen.flatMap { listener in
+                guard ["0.0.0.0", "::"].contains(listener.host) else { return [listener] }
+                return local.filter { listener.host == "::" || !$0.contains(":") }.map {
+                    Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
+                }
+            },
+            records: records,
+            tlsa: try records.certificate.map(ZoneRecords.tlsa(ofCertificate:))
+        )
+    }
+}
+
+/// A resolver that a command waits for.
+struct DNSAsker {
+    private let eventLoop: any EventLoop
+    private let resolver: NIOLoopBound<DNSResolver>
+
+    init(_ settings: DNSSettings, _ eventLoop: any EventLoop) throws {
+        self.eventLoop = eventLoop
+        resolver = try eventLoop.submit {
+            NIOLoopBound(try DNSResolver(settings, on: eventLoop), eventLoop: eventLoop)
+        }.wait()
+    }
+
+    func examine(_ domain: Domain) throws -> LookupReport {
+        let promise = eventLoop.makePromise(of: LookupReport.self)
+        let resolver = resolver
+        eventLoop.execute { resolver.value.examine(domain) { promise.succeed($0) } }
+        return try promise.futureResult.wait()
+    }
+
+    func ask(_ question: DNSQuestion) throws -> DNSAnswer {
+        let promise = eventLoop.makePromise(of: DNSAnswer.self)
+        let resolver = resolver
+        eventLoop.execute { resolver.value.ask(question) { promise.succeed($0) } }
+        return try promise.futureResult.wait()
+    }
+
+    func stop() {
+        let resolver = resolver
+        try? eventLoop.submit { resolver.value.stop() }.wait()
+    }
+}
