@@ -148,6 +148,13 @@ let package = Package(
                 nio, posix, logging,
             ]
         ),
+        // The fuzzer's inputs that are kept; the fuzzer itself is a package of its own in the same folder.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["EnvelopeModel", "IMXWire", "XMLStream", "MessageFormats", "Discovery", nio],
+            path: "Tests/Fuzz/Sources",
+            exclude: ["Fuzzer"]
+        ),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

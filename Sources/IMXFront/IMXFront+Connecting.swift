@@ -221,11 +221,12 @@ extension IMXFront {
     /// Makes a connection to `domain` on which it has proved at least `level`, or takes one that stands. At most one
     /// address is dialled for it (IMX-1 §6.4); for verifications.
     ///
-    /// - Parameter shares: Called where a connection stands or is being made already.
+    /// - Parameter mayGoOn: Asked once the domain is looked up, with whether a dial is needed for it; where it says no,
+    ///   nothing is dialled or sent.
     func reach(
         _ domain: Domain,
         atLeast level: TrustLevel,
-        shares: @escaping () -> Void = {},
+        mayGoOn: @escaping (_ needsDial: Bool) -> Bool = { _ in true },
         _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
     ) {
         resolver.resolve(domain) { [weak self] resolution in
@@ -234,7 +235,7 @@ extension IMXFront {
                 guard case .service(let service) = resolution else {
                     return completion(.failure(.init(reason: "\(domain) was not found")))
                 }
-                self.reach(domain, at: service, atLeast: level, shares, completion)
+                self.reach(domain, at: service, atLeast: level, mayGoOn, completion)
             }
         }
     }
@@ -243,7 +244,7 @@ extension IMXFront {
         _ domain: Domain,
         at service: PeerService,
         atLeast level: TrustLevel,
-        _ shares: () -> Void,
+        _ mayGoOn: (_ needsDial: Bool) -> Bool,
         _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
     ) {
         let endpoints = Set(attempts(at: service, level: level).map(\.endpoint))
@@ -255,14 +256,16 @@ extension IMXFront {
                 $0.hasVerificationRoom && self.level(of: $0, for: domain, at: service) >= level
             }
             guard let fit else { continue }
-            shares()
+            _ = mayGoOn(false)
             return completion(.success(fit))
         }
         let key = PeerLink.Key(endpoints: endpoints, serverName: level == .certificate ? domain : nil)
         guard let link = link(key, for: domain) else {
             return completion(.failure(.init(reason: "\(domain) publishes no place that proves enough")))
         }
-        if link.opening != nil { shares() }
+        guard mayGoOn(link.opening == nil) else {
+            return completion(.failure(.init(reason: "no dial is made for this claim")))
+        }
         link.waiters.append(
             PeerLink.Waiter(domain: domain, service: service, level: level) { [weak self] result in
                 guard let self, case .success(let connection) = result else { return completion(result) }

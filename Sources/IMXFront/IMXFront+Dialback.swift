@@ -114,14 +114,25 @@ extension IMXFront {
             return
         }
         let level = required(hosted: target, peer: source)
-        let shares: () -> Void = { [weak self] in self?.acceptor.needsNoDial(id) }
-        reach(source, atLeast: level, shares: shares) { [weak self] result in
+        let mayGoOn: (Bool) -> Bool = { [weak self] needsDial in self?.mayGoOn(id, needsDial: needsDial) ?? false }
+        reach(source, atLeast: level, mayGoOn: mayGoOn) { [weak self] result in
             guard let self else { return }
             switch result {
             case .success(let connection): ask(id, on: connection)
             case .failure: verificationFailed(id)
             }
         }
+    }
+
+    private func mayGoOn(_ id: DialbackAcceptor.PendingID, needsDial: Bool) -> Bool {
+        guard needsDial else {
+            acceptor.needsNoDial(id)
+            return true
+        }
+        guard let connection = connections[id.connection] else { return false }
+        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn)
+        if let refusal { carryOut(refusal) }
+        return refusal == nil
     }
 
     func ask(_ id: DialbackAcceptor.PendingID, on connection: FrontConnection) {

@@ -17,7 +17,7 @@ final class XMLStreamCore {
     private(set) var failure: XMLStreamFailure?
     /// The octets given to expat so far.
     var fed = 0
-    private var markOctets: [UInt8] = []
+    private var firstOctets: [UInt8] = []
 
     /// How many elements are open, the stream's own included.
     private var depth = 0
@@ -215,10 +215,11 @@ final class XMLStreamCore {
         }
     }
 
-    /// Whether the stream does not begin with a byte order mark, as far as it is known.
-    func isFreeOfByteOrderMark(_ piece: UnsafeRawBufferPointer) -> Bool {
+    /// Whether the stream begins in UTF-8 and without a byte order mark, as far as it is known. expat would take octets
+    /// that look like UTF-16 for that, whatever encoding it was told.
+    func beginsInUTF8(_ piece: UnsafeRawBufferPointer) -> Bool {
         if fed >= 3 { return true }
-        markOctets += piece.prefix(3 - fed)
-        return markOctets != [0xEF, 0xBB, 0xBF]
+        firstOctets += piece.prefix(3 - fed)
+        return firstOctets != [0xEF, 0xBB, 0xBF] && firstOctets.prefix(2).allSatisfy { $0 != 0 && $0 < 0xFE }
     }
 }

@@ -66,8 +66,8 @@ package final class XMLStreamParser {
     }
 
     private func feed(_ piece: UnsafeRawBufferPointer, to parser: OpaquePointer) {
-        guard core.isFreeOfByteOrderMark(piece) else {
-            core.fail(.notWellFormed, "a byte order mark")  // RFC 6120 §11.6
+        guard core.beginsInUTF8(piece) else {
+            core.fail(.notWellFormed, "a byte order mark or an encoding other than UTF-8")  // RFC 6120 §11.6
             return
         }
         let start = piece.baseAddress?.assumingMemoryBound(to: CChar.self)

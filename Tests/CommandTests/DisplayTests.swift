@@ -208,10 +208,12 @@ import Testing
     @Test("Configuration: the example file has nothing wrong in it, its optional keys switched on or not")
     func exampleIsRight() throws {
         let example = ExampleFile.text(adapters: CompiledAdapters.schemas)
-            .replacing(#/secret: \{ file: [^}]* }/#, with: "secret: { env: SECRET }")
+            .replacing(#/: \{ file: [^}]* }/#, with: ": { env: SECRET }")
         for text in [example, example.replacing(#/# ([a-z-]+: )/#) { $0.output.1 }]
         where !CompiledAdapters.schemas.isEmpty {
-            let it = try AggregatorConfiguration.parse(text, adapters: CompiledAdapters.schemas) { _ in "x" }
+            let it = try AggregatorConfiguration.parse(text, adapters: CompiledAdapters.schemas) { _ in
+                String(repeating: "x", count: 32)
+            }
             #expect(it.adapters.map(\.kind) == CompiledAdapters.schemas.map(\.word))
         }
     }

@@ -28,7 +28,7 @@ struct SettleTests {
         b.users.send(try message("bob@b.example", "ann@a.example", id: "1"))
         internet.scheduler.advance(by: .seconds(5))
         #expect(a.users.deliveries.count == 1 && b.users.deliveries.count == 1)
-        #expect(a.core.ledger.delivered == 1 && b.core.ledger.delivered == 1)
+        #expect(a.core.ledger.delivered == 2 && b.core.ledger.delivered == 2, "one out and one in")
         #expect(internet.network.opened <= 2, "\(internet.network.opened) connections")
     }
 

@@ -87,12 +87,29 @@ final class SimulatedNetwork {
             streams[lastStream] = Stream(
                 ends: [End(transport: transport, handle: handle), End(transport: listener, handle: far)])
             dialled.append(endpoint)
-            let acceptor = endpoint.usesTLS ? ConnectionSecurity(version: "TLSv1.3", serverName: serverName.name) : nil
+            let acceptor =
+                endpoint.usesTLS
+                ? ConnectionSecurity(version: "TLSv1.3", serverName: serverName.name, exporter: exporter(lastStream, 1))
+                : nil
             listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)", security: acceptor)
             let shown = SimulatedCertificate(names: listener.certificates[serverName.name] ?? [])
-            let dialler = endpoint.usesTLS ? ConnectionSecurity(version: "TLSv1.3", peer: shown) : nil
+            let dialler =
+                endpoint.usesTLS
+                ? ConnectionSecurity(version: "TLSv1.3", peer: shown, exporter: exporter(lastStream, 2)) : nil
             transport.delegate?.connected(handle, security: dialler)
         }
+    }
+
+    /// Whether TLS sessions can be bound to, and whether somebody sits in the middle of each, with one session to either
+    /// end.
+    var hasExporter = true
+    var hasMiddleman = false
+
+    private func exporter(_ stream: UInt64, _ end: UInt64) -> ByteBuffer? {
+        guard hasExporter else { return nil }
+        var octets = ByteBuffer()
+        octets.writeMultipleIntegers(stream, hasMiddleman ? end : 0, 0 as UInt64, 0 as UInt64)
+        return octets
     }
 
     /// Sees what is sent: the connection, the number of the sender, the octets.

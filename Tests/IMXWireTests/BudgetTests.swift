@@ -78,10 +78,17 @@ import Testing
                     let name = String(repeating: "0", count: 2 - "\(index)".count) + "\(index)" + source.dropFirst(2)
                     let action = scene.take(claim(name, target), octetsIn: octetsIn)
                     guard case .dialAndVerify(let id) = action else { continue }
-                    dialled += 1
                     var verify = ByteBuffer()
                     try #require(scene.acceptor.verify(id)).write(to: &verify, tag: 1)
-                    if merges { scene.acceptor.needsNoDial(id) } else { octetsOut += opening(to: name) }
+                    if merges {
+                        scene.acceptor.needsNoDial(id)
+                    } else if let refusal = scene.acceptor.needsDial(id, octetsIn: octetsIn) {
+                        #expect(code(refusal) == .rateLimited)
+                        continue
+                    } else {
+                        octetsOut += opening(to: name)
+                    }
+                    dialled += 1
                     octetsOut += verify.readableBytes
                     #expect(octetsOut * 2 <= octetsIn * 3)
                     scene.now = scene.now + .seconds(1)

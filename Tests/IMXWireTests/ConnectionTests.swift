@@ -174,6 +174,16 @@ import Testing
         #expect(failure(lone.after(seconds: 1)) == .timedOut)
     }
 
+    @Test("I.1.3: a silent peer has its full time to answer, however late it was asked")
+    func lateQuestion() {
+        var lone = Lone()
+        lone.machine.markAuthenticated()
+        #expect(lone.after(seconds: 120).isEmpty)
+        #expect(lone.sent.records.map(\.header.type) == [.ping])
+        #expect(lone.machine.nextWake == lone.now + .seconds(20))
+        #expect(failure(lone.after(seconds: 20)) == .timedOut)
+    }
+
     @Test("IMX 4.3: an idle connection closes in order after the published time, kept alive by nothing but work")
     func idle() throws {
         var settings = ConnectionSettings()

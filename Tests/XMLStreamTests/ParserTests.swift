@@ -52,6 +52,7 @@ struct ParserTests {
             ("<!DOCTYPE a [<!ENTITY x 'y'>]><a>", XMLStreamCondition.restrictedXML),
             ("<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a>", .restrictedXML),
             ("<?xml version='1.0' encoding='ISO-8859-1'?><a>", .unsupportedEncoding),
+            ("<\u{0}a\u{0}>\u{0}", .notWellFormed), ("\u{0}<\u{0}a\u{0}>", .notWellFormed),
             ("\u{FEFF}<a>", .notWellFormed), ("hello<a>", .notWellFormed),
         ]
     )

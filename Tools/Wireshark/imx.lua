@@ -14,6 +14,8 @@ local HEADER = 12
 local LARGEST = 16777216
 -- Fields shown of one record; more than any record within the rules has.
 local SHOWN_FIELDS = 4096
+-- The most that is kept of a record that spans TLS records, where TLS itself keeps nothing.
+local JOINED_OCTETS = 1048576
 
 -- Names -------------------------------------------------------------------------------------------------------------
 
@@ -294,10 +296,10 @@ for _, field in pairs(e) do experts[#experts + 1] = field end
 imx.experts = experts
 
 -- What is remembered from frame to frame. Written only when a frame is seen for the first time.
-local streams, frames, claims, verifies, inside_tls
+local streams, frames, claims, verifies, inside_tls, joined
 
 function imx.init()
-    streams, frames, claims, verifies, inside_tls = {}, {}, {}, {}, {}
+    streams, frames, claims, verifies, inside_tls, joined = {}, {}, {}, {}, {}, {}
 end
 
 -- Checks of values --------------------------------------------------------------------------------------------------
@@ -760,7 +762,7 @@ end
 -- used again, a second preface tells the connections apart.
 local function connection(tvb, pinfo)
     local known = frames[pinfo.number]
-    if known then return known.stream, known.direction end
+    if known then return known.stream, known.direction, known.key end
     local key, name, peer = connection_key(pinfo)
     local stream = streams[key]
     local has_preface = begins_with_preface(tvb)
@@ -779,8 +781,8 @@ local function connection(tvb, pinfo)
         direction.is_foreign = stream.is_whole and tvb(0, count):raw() ~= PREFACE:sub(1, count)
     end
     if has_preface then direction.has_begun, stream.is_whole = true, true end
-    frames[pinfo.number] = { stream = stream, direction = direction }
-    return stream, direction
+    frames[pinfo.number] = { stream = stream, direction = direction, key = key }
+    return stream, direction, key
 end
 
 -- How many octets the next piece has; nil where that cannot be told yet, 0 where it can be no piece of IMX/1.
@@ -791,10 +793,32 @@ local function size_of_next(tvb, offset, rest)
     return length <= LARGEST and HEADER + length or 0
 end
 
+-- TLS joins nothing for a heuristic dissector, which this one is there without ALPN: what is left of a record is kept,
+-- and stands in front of what comes next.
+local function join(tvb, pinfo, direction)
+    local raw = tvb:raw()
+    local id = pinfo.number .. " " .. raw
+    if joined[id] == nil then
+        joined[id] = pinfo.visited and "" or direction.rest or ""
+        direction.rest = nil
+    end
+    if joined[id] == "" then return tvb end
+    return ByteArray.new(joined[id] .. raw, true):tvb("IMX/1 of several TLS records")
+end
+
 local function dissect(tvb, pinfo, tree)
+    local stream, direction, key = connection(tvb, pinfo)
+    local joins = inside_tls[key] and pinfo.can_desegment == 0 and tvb:len() == tvb:reported_len()
+    if joins then tvb = join(tvb, pinfo, direction) end
     local captured = tvb:len()
     local is_cut = captured < tvb:reported_len()
-    local stream, direction = connection(tvb, pinfo)
+    local first = size_of_next(tvb, 0, captured)
+    if not direction.is_foreign and not is_cut and pinfo.can_desegment > 0 and (not first or first > captured) then
+        -- Nothing to show yet.
+        pinfo.desegment_offset = 0
+        pinfo.desegment_len = first and first - captured or DESEGMENT_ONE_MORE_SEGMENT
+        return captured
+    end
     pinfo.cols.protocol = "IMX"
     local root = tree:add(imx, tvb())
     local lines = {}
@@ -816,6 +840,11 @@ local function dissect(tvb, pinfo, tree)
             if not is_cut and pinfo.can_desegment > 0 then
                 pinfo.desegment_offset = offset
                 pinfo.desegment_len = size and size - rest or DESEGMENT_ONE_MORE_SEGMENT
+                break
+            end
+            if joins and rest <= JOINED_OCTETS then
+                root:add(f.data, tvb(offset, rest)):set_text("A record that goes on in the next TLS record")
+                if not pinfo.visited then direction.rest = tvb(offset, rest):raw() end
                 break
             end
             if rest < HEADER then

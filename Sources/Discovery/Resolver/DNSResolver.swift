@@ -2,6 +2,9 @@
 package import EnvelopeModel
 package import NIOCore
 
+/// Runs something once a time has passed, and gives what calls that off.
+package typealias DNSTimer = (Interval, @escaping () -> Void) -> () -> Void
+
 /// Finds the aggregators of foreign domains in the DNS. Confined to one event loop.
 ///
 /// Answers are kept as long as their times to live allow; equal look-ups at a time are one; and what strangers can make
@@ -20,7 +23,7 @@ package final class DNSResolver: PeerResolver {
     private final class UnderWay {
         let lookup: Lookup
         var waiting: [(Resolution) -> Void]
-        var end: Scheduled<Void>?
+        var callOff: (() -> Void)?
         var isForgotten = false
 
         init(_ lookup: Lookup, _ first: @escaping (Resolution) -> Void) {
@@ -31,8 +34,8 @@ package final class DNSResolver: PeerResolver {
 
     private let settings: DNSSettings
     private let source: any DNSSource
-    private let eventLoop: any EventLoop
     private let now: () -> Instant
+    private let timer: DNSTimer
     private var found: AnswerCache<Key, Kept>
     private var others: AnswerCache<Key, Kept>
     private var underWay: [Key: UnderWay] = [:]
@@ -41,25 +44,34 @@ package final class DNSResolver: PeerResolver {
     /// What has happened so far.
     package private(set) var counts = DNSCounts()
 
-    /// Makes a resolver that asks `source`; to be used on `eventLoop` only.
+    /// Makes a resolver that asks `source`; `now` and `timer` are the clock of the loop that it is used on.
     package init(
         _ settings: DNSSettings,
         source: any DNSSource,
-        on eventLoop: any EventLoop,
-        now: @escaping () -> Instant = { Instant(nanoseconds: NIODeadline.now().uptimeNanoseconds) }
+        now: @escaping () -> Instant,
+        timer: @escaping DNSTimer
     ) {
         self.settings = settings
         self.source = source
-        self.eventLoop = eventLoop
         self.now = now
+        self.timer = timer
         found = AnswerCache(capacity: settings.limits.keptAnswers)
         others = AnswerCache(capacity: settings.limits.keptAnswers)
         budget = LookupBudget(settings.limits)
     }
 
-    /// Makes a resolver that asks through libunbound.
+    /// Makes a resolver that asks through libunbound; to be made and used on `eventLoop` only, until ``stop()``.
     package convenience init(_ settings: DNSSettings, on eventLoop: any EventLoop) throws(DNSSettingsError) {
-        self.init(settings, source: try UnboundSource(settings, on: eventLoop), on: eventLoop)
+        self.init(
+            settings,
+            source: try UnboundSource(settings, on: eventLoop),
+            now: { Instant(nanoseconds: NIODeadline.now().uptimeNanoseconds) },
+            timer: { interval, body in
+                let time = TimeAmount.nanoseconds(interval.nanoseconds)
+                let scheduled = eventLoop.assumeIsolated().scheduleTask(in: time) { body() }
+                return { scheduled.cancel() }
+            }
+        )
     }
 
     /// Ends everything; what is under way ends as unavailable.
@@ -116,12 +128,12 @@ package final class DNSResolver: PeerResolver {
         for purpose: ServicePurpose = .messages,
         _ completion: @escaping (LookupReport) -> Void
     ) {
-        var end: Scheduled<Void>?
+        var callOff: (() -> Void)?
         let lookup = Lookup(domain, for: purpose, source, settings) { report in
-            end?.cancel()
+            callOff?()
             completion(report)
         }
-        end = schedule(lookup)
+        callOff = timer(settings.limits.time) { lookup.expire() }
         lookup.start()
     }
 
@@ -140,18 +152,13 @@ package final class DNSResolver: PeerResolver {
         let lookup = Lookup(key.domain, for: key.purpose, source, settings) { self.finished(key, $0) }
         let entry = UnderWay(lookup, completion)
         underWay[key] = entry
-        entry.end = schedule(lookup)
+        entry.callOff = timer(settings.limits.time) { lookup.expire() }
         lookup.start()
-    }
-
-    private func schedule(_ lookup: Lookup) -> Scheduled<Void> {
-        let limit = TimeAmount.nanoseconds(settings.limits.time.nanoseconds)
-        return eventLoop.assumeIsolated().scheduleTask(in: limit) { lookup.expire() }
     }
 
     private func finished(_ key: Key, _ report: LookupReport) {
         guard let entry = underWay.removeValue(forKey: key) else { return }
-        entry.end?.cancel()
+        entry.callOff?()
         counts.asked += report.steps.count
         let kept = keep(key, report, isForgotten: entry.isForgotten)
         for completion in entry.waiting { completion(kept) }

@@ -31,6 +31,9 @@ extension ConnectionMachine {
         windowLimit = Int(min(hello.maxInflight ?? HelloRecord.defaultMaxInflight, Self.inflightCap))
         peerMaxRecord = min(hello.maxRecord ?? HelloRecord.defaultMaxRecord, ConnectionSettings.recordCap)
         if role == .acceptor {
+            guard current.readableBytes <= settings.unauthenticatedOctets else {  // IMX-1 §4.4
+                throw .fatal(.rateLimited, "too many octets before authentication")
+            }
             phase = .deciding
             return .dialled(hello)
         }

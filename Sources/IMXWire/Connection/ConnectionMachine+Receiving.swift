@@ -12,7 +12,7 @@ extension ConnectionMachine {
         defer { bytes = ByteBuffer() }
         guard phase != .ended else { return }
         lastHeard = now
-        pingSent = false
+        pingSent = nil
         counters.octetsIn &+= bytes.readableBytes
         if phase == .deciding, current.readableBytes + bytes.readableBytes > settings.unauthenticatedOctets {
             return fail(.fatal(.rateLimited, "too many octets before authentication"))
@@ -38,6 +38,10 @@ extension ConnectionMachine {
                 case .preface:
                     guard try readPreface() else { return nil }
                 case .hello, .open, .closing:
+                    // This end may have closed before the peer said anything.
+                    if !sawPreface {
+                        guard try skimPreface() else { return nil }
+                    }
                     guard let record = try nextRecord(now: now) else {
                         if end != nil { continue }
                         return nil
@@ -53,6 +57,13 @@ extension ConnectionMachine {
     }
 
     private mutating func readPreface() throws(IMXError) -> Bool {
+        guard try skimPreface() else { return false }
+        phase = .hello
+        if role == .dialler { sendHello() }
+        return true
+    }
+
+    private mutating func skimPreface() throws(IMXError) -> Bool {
         // A wrong preface shows at its first wrong octet; the peer gets no reply to it.
         let size = min(current.readableBytes, Preface.size)
         for offset in partial.readableBytes..<min(partial.readableBytes + size, Preface.size) {
@@ -65,9 +76,8 @@ extension ConnectionMachine {
         guard partial.readableBytes == Preface.size else { return false }
         partial = ByteBuffer()
         gauge.take(octets: Preface.size)
-        updateRecordLimit()
-        phase = .hello
-        if role == .dialler { sendHello() }
+        if !isAuthenticated { updateRecordLimit() }
+        sawPreface = true
         return true
     }
 
@@ -88,7 +98,7 @@ extension ConnectionMachine {
             skipping -= UInt32(count)
             if skipping > 0 { return nil }
         }
-        if partial.readableBytes > 0 { return try joinedRecord() }
+        if partial.readableBytes > 0 { return try joinedRecord(now: now) }
         if let header = current.recordHeader {
             guard try admit(header) else {
                 current.moveReaderIndex(forwardBy: RecordHeader.size)
@@ -119,14 +129,16 @@ extension ConnectionMachine {
     }
 
     /// Completes the record in `partial` from `current`.
-    private mutating func joinedRecord() throws(IMXError) -> (header: RecordHeader, octets: ByteBuffer)? {
+    private mutating func joinedRecord(
+        now: Instant
+    ) throws(IMXError) -> (header: RecordHeader, octets: ByteBuffer)? {
         fillPartial(to: RecordHeader.size)
         guard let header = partial.recordHeader else { return nil }
         guard try admit(header) else {
             let had = UInt32(clamping: partial.readableBytes - RecordHeader.size)
             partial = ByteBuffer()
             skipping -= min(had, skipping)
-            return try nextRecord(now: partialSince)
+            return try nextRecord(now: now)
         }
         let size = RecordHeader.size + Int(header.length)
         fillPartial(to: size)

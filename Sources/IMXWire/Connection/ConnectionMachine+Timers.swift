@@ -14,7 +14,7 @@ extension ConnectionMachine {
         }
         var wake = min(drainDeadline, closeDeadline, idleDeadline)
         if isAuthenticated {
-            wake = min(wake, lastHeard + (pingSent ? settings.pingAfter + settings.pingTimeout : settings.pingAfter))
+            wake = min(wake, pingSent.map { $0 + settings.pingTimeout } ?? lastHeard + settings.pingAfter)
         } else {
             wake = min(wake, openingDeadline)
         }
@@ -40,10 +40,11 @@ extension ConnectionMachine {
         if now >= idleDeadline { return sendLast(.delivered, "idle", now: now) }
         if now >= recordDeadline { return fail(.fatal(.timedOut, "record took too long")) }
         if isAuthenticated {
-            if now >= lastHeard + settings.pingAfter + settings.pingTimeout, pingSent {
-                fail(.fatal(.timedOut, "peer is silent"))
-            } else if now >= lastHeard + settings.pingAfter, !pingSent {
-                pingSent = true
+            // The peer's time runs from the question, however late our own clock was to ask.
+            if let pingSent {
+                if now >= pingSent + settings.pingTimeout { fail(.fatal(.timedOut, "peer is silent")) }
+            } else if now >= lastHeard + settings.pingAfter {
+                pingSent = now
                 ping(now: now)
             }
         } else if now >= openingDeadline {

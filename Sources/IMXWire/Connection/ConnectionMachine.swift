@@ -45,6 +45,8 @@ package struct ConnectionMachine: Sendable {
     var localHelloOctets = ByteBuffer()
     var peerHelloOctets = ByteBuffer()
 
+    /// Whether the peer's preface has been read.
+    var sawPreface = false
     /// What was read and not yet looked at.
     var current = ByteBuffer()
     /// The beginning of a record whose end has not come yet.
@@ -68,7 +70,8 @@ package struct ConnectionMachine: Sendable {
     var inboundOpen = 0
     /// The last request taken, in order of arrival.
     var lastTaken = CloseRecord.nothingTaken
-    var pingSent = false
+    /// When the peer was asked for a sign of life, unless it has given one since.
+    var pingSent: Instant?
 
     var localStop = false
     var remoteStop = false
@@ -119,6 +122,9 @@ package struct ConnectionMachine: Sendable {
 
     /// Whether this end will send nothing more, so that its side of the transport may be shut once all is written.
     package var hasSentLast: Bool { phase == .closing || phase == .ended }
+
+    /// The octets that were read and wait for more of their record, or for the holder's word.
+    package var heldOctets: Int { current.readableBytes + partial.readableBytes }
 
     /// The number of requests sent and not yet answered.
     package var requestsInFlight: Int { window.count }

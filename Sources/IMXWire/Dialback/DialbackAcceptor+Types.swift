@@ -57,8 +57,8 @@ extension DialbackAcceptor {
         let connectionID: ConnectionID
         let block: AddressBlock
         let expiry: Instant
-        /// The dial and the octets that the claim was charged for and may yet get back.
-        var chargedOctets: Int?
+        /// Whether a dial is charged for the claim that it may turn out not to need.
+        var isCharged = true
     }
 
     /// What is known of one connection.
@@ -70,6 +70,12 @@ extension DialbackAcceptor {
         var hasProved = false
         /// The octets that claims made here have had sent to others.
         var octetsCaused = 0
+
+        /// Whether claims made here may have so many more octets sent to others, after `octetsIn` that came here:
+        /// 1.5 for each, until a pair is proved.
+        func mayCause(_ octets: Int, octetsIn: Int) -> Bool {
+            hasProved || octetsCaused + octets <= octetsIn + octetsIn / 2
+        }
     }
 }
 

@@ -57,10 +57,9 @@ package struct DialbackAcceptor: Sendable {
             return .trust(connection, pair, until: now + limits.trustLife, tag: tag, AnswerRecord(.delivered))
         }
         if let code = failedBefore(pair, connection, block, now: now) { return refuse(code, Self.text(code)) }
-        let opening = limits.openingOctets + claim.source.readableBytes
-        let octets = opening + Self.verifySize(claim)
-        guard admits(pair, on: connection, from: block, octets: octets, of: octetsIn + octetsIn / 2, now: now) else {
-            return refuse(.rateLimited, "too many claims")
+        let octets = Self.verifySize(claim)
+        guard admits(pair, on: connection, from: block, octets: octets, octetsIn: octetsIn, now: now) else {
+            return refuse(.rateLimited, Self.tooMany)
         }
         serial += 1
         quotas.add(block, pair.source)
@@ -72,35 +71,47 @@ package struct DialbackAcceptor: Sendable {
             secret: Octets32(using: &generator),
             connectionID: id,
             block: block,
-            expiry: now + limits.pendingLife,
-            chargedOctets: opening
+            expiry: now + limits.pendingLife
         )
         return .dialAndVerify(PendingID(connection: connection, pair: pair, serial: serial))
     }
 
-    /// Whether one more claim is taken, which may have `octets` more sent to others; where it is, its dial is charged.
+    /// Whether one more claim is taken, which has `octets` more sent to others; where it is, a dial is charged.
     private mutating func admits(
         _ pair: DomainPair,
         on connection: ConnectionHandle,
         from block: AddressBlock,
         octets: Int,
-        of allowance: Int,
+        octetsIn: Int,
         now: Instant
     ) -> Bool {
         let claims = connections[connection] ?? Claims()
-        return claims.pending[pair] == nil
-            && (claims.hasProved || claims.octetsCaused + octets <= allowance)
+        return claims.pending[pair] == nil && claims.mayCause(octets, octetsIn: octetsIn)
             && quotas.admits(block, pair.source, onConnection: claims.pending.count, limits: limits, now: now)
             && dials.take(block, isKnown: quotas.isKnown(pair.source, now: now), now: now)
     }
 
     /// No dial is made for the claim: its VERIFY goes out on a connection that is there, or being made, for others.
     package mutating func needsNoDial(_ id: PendingID) {
-        guard var found = find(id), let octets = found.chargedOctets else { return }
-        found.chargedOctets = nil
+        guard var found = find(id), found.isCharged else { return }
+        found.isCharged = false
         connections[id.connection]?.pending[id.pair] = found
-        connections[id.connection]?.octetsCaused -= octets
         dials.giveBack(found.block)
+    }
+
+    /// A dial is about to be made for the claim. Nil where it may be; else the claim ends, because its connection would
+    /// have others sent more than is right for what came on it.
+    package mutating func needsDial(_ id: PendingID, octetsIn: Int) -> Action? {
+        guard let found = find(id), let claims = connections[id.connection] else { return .ignore }
+        let octets = limits.openingOctets + id.pair.source.readableBytes
+        guard claims.mayCause(octets, octetsIn: octetsIn) else {
+            needsNoDial(id)
+            remove(id.connection, id.pair)
+            let answer = AnswerRecord(.rateLimited, text: Self.tooMany)
+            return .refuse(id.connection, id.pair, tag: found.tag, answer, close: false)
+        }
+        connections[id.connection]?.octetsCaused += octets
+        return nil
     }
 
     /// The VERIFY to send for a claim; nil once the claim is gone.
@@ -247,6 +258,7 @@ package struct DialbackAcceptor: Sendable {
 }
 
 extension DialbackAcceptor {
+    fileprivate static let tooMany = "too many claims"
     fileprivate static let notServed = "target not served here"
     fileprivate static let sourceRefused = "source refused"
 

@@ -50,66 +50,108 @@ extension ByteBuffer {
         writeField(.deadline, deadline)
         writeField(.about, report.messageID.octets)
         writeField(.code, report.outcome.code.rawValue)
-        writeField(.text, report.outcome.details?.text)
-        writeField(.language, report.outcome.details?.language)
+        writeField(.text, report.outcome.details?.text.map { $0.prefix(octets: Bound.outcomeText) })
+        writeLanguage(report.outcome.details?.language)
         writeField(.trace, envelope.trace)
         endRecord(at: start)
     }
 
+    /// A receiver refuses a record for a field that is too long, so texts for people are cut to what it takes, and what
+    /// cannot be cut is left out and listed as a loss.
     private mutating func writeDetails(_ details: Envelope.Details) {
-        writeNonEmpty(.sentAt, details.sentAt)
+        var left: [FieldID] = []
+        writeWhole(.sentAt, details.sentAt, Bound.sentAt, &left)
         if details.wantsReceipt { writeField(.receiptWanted, true) }
         writeField(.replaces, details.replaces?.octets)
         for server in details.trail { writeField(.trail, server) }
-        for subject in details.subjects where !subject.text.isEmpty {
+        for subject in details.subjects.prefix(FieldReader.repeatLimit) where !subject.text.isEmpty {
             writeLocalized(.subject, subject.text, subject.language)
         }
-        writeNonEmpty(.thread, details.thread?.id)
-        writeNonEmpty(.threadParent, details.thread?.parent)
-        writeNonEmpty(.messageType, details.messageType)
-        writeNonEmpty(.fromInstance, details.sourceInstance)
-        writeNonEmpty(.toInstance, details.destinationInstance)
+        writeWhole(.thread, details.thread?.id, Bound.identifier, &left)
+        writeWhole(.threadParent, details.thread?.parent, Bound.identifier, &left)
+        writeWhole(.messageType, details.messageType, Bound.word, &left)
+        writeWhole(.fromInstance, details.sourceInstance, MessageDetails.instanceLimit, &left)
+        writeWhole(.toInstance, details.destinationInstance, MessageDetails.instanceLimit, &left)
         if let name = details.sourceName, !name.text.isEmpty { writeLocalized(.fromName, name.text, name.language) }
-        writeNonEmpty(.nativeID, details.nativeID)
-        for loss in details.losses { writeLoss(loss) }
-        for piece in details.baggage { writeBaggage(piece) }
+        writeWhole(.nativeID, details.nativeID, Bound.identifier, &left)
+        var pieces = 0
+        for piece in details.baggage {
+            pieces += 1
+            if !writeBaggage(piece, fits: pieces <= FieldReader.repeatLimit) { left.append(.baggage) }
+        }
+        let losses = left.map { Loss("imx:\($0.baggageName)", reason: "longer than a field may be") } + details.losses
+        for loss in losses.prefix(FieldReader.repeatLimit) { writeLoss(loss) }
     }
 
     private mutating func writeLocalized(_ id: FieldID, _ text: String, _ language: String?) {
         let start = beginField(id)
-        writeField(.text, text)
-        writeNonEmpty(.language, language)
+        writeField(.text, text.prefix(octets: Bound.text))
+        writeLanguage(language)
         endField(at: start)
     }
 
     private mutating func writeLoss(_ loss: Loss) {
         guard !loss.feature.isEmpty else { return }
         let start = beginField(.loss)
-        writeField(.text, loss.reason)
-        writeField(.lossFeature, loss.feature)
+        writeField(.text, loss.reason.prefix(octets: Bound.identifier))
+        writeField(.lossFeature, loss.feature.prefix(octets: Bound.feature))
         endField(at: start)
     }
 
-    /// Baggage of IMX itself is a field that we did not know, and goes out as that field again.
-    mutating func writeBaggage(_ piece: Baggage) {
+    /// Baggage of IMX itself is a field that we did not know, and goes out as that field again. Gives false for a piece
+    /// that is left out; a critical one never is, so that a receiver refuses the record rather than miss it.
+    mutating func writeBaggage(_ piece: Baggage, fits: Bool) -> Bool {
         if piece.origin == FieldID.baggageWord, let id = FieldID(baggageName: piece.name) {
-            return writeField(id, piece.octets)
+            writeField(id, piece.octets)
+            return true
         }
-        guard !piece.origin.isEmpty, !piece.name.isEmpty else { return }
+        guard !piece.origin.isEmpty, !piece.name.isEmpty else { return true }
+        let isShort = piece.origin.utf8.count <= Bound.word && piece.name.utf8.count <= Bound.identifier
+        guard piece.isCritical || (fits && isShort) else { return false }
         let start = beginField(.baggage)
         writeField(.baggageOrigin, piece.origin)
         writeField(.baggageName, piece.name)
         writeField(.baggageOctets, piece.octets)
         if piece.isCritical { writeField(.baggageCritical, true) }
         endField(at: start)
+        return true
     }
 
-    private mutating func writeNonEmpty(_ id: FieldID, _ value: String?) {
-        if let value, !value.isEmpty { writeField(id, value) }
+    private mutating func writeLanguage(_ language: String?) {
+        if let language, (1...Bound.word).contains(language.utf8.count) { writeField(.language, language) }
     }
 
-    private mutating func writeNonEmpty(_ id: FieldID, _ value: ByteBuffer?) {
-        if let value, value.readableBytes > 0 { writeField(id, value) }
+    private mutating func writeWhole(_ id: FieldID, _ value: String?, _ limit: Int, _ left: inout [FieldID]) {
+        guard let value, !value.isEmpty else { return }
+        if value.utf8.count <= limit { writeField(id, value) } else { left.append(id) }
+    }
+
+    private mutating func writeWhole(_ id: FieldID, _ value: ByteBuffer?, _ limit: Int, _ left: inout [FieldID]) {
+        guard let value, value.readableBytes > 0 else { return }
+        if value.readableBytes <= limit { writeField(id, value) } else { left.append(id) }
+    }
+}
+
+/// The most octets that a reader takes in the fields that envelopes fill.
+enum Bound {
+    static let sentAt = 64
+    /// A message type, a language, an origin of baggage.
+    static let word = 64
+    static let feature = 256
+    /// A thread, a native identifier, a name of baggage, the reason of a loss.
+    static let identifier = 1024
+    /// The text of an outcome; a reader takes 4,096.
+    static let outcomeText = 1024
+    static let text = 65_535
+}
+
+extension String {
+    /// The longest beginning of at most `limit` octets that ends between two characters of Unicode.
+    func prefix(octets limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        var end = utf8.index(utf8.startIndex, offsetBy: limit)
+        while end > utf8.startIndex, utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
+        return String(decoding: utf8[..<end], as: UTF8.self)
     }
 }
 

@@ -11,8 +11,10 @@ extension AnswerRecord {
             return
         }
         var details = Details()
-        details.text = known.text.map { ByteBuffer(substring: $0.prefix(1024)) }
-        details.language = known.language.flatMap { $0.isEmpty ? nil : ByteBuffer(string: $0) }
+        details.text = known.text.map { ByteBuffer(string: $0.prefix(octets: Bound.outcomeText)) }
+        details.language = known.language.flatMap {
+            (1...Bound.word).contains($0.utf8.count) ? ByteBuffer(string: $0) : nil
+        }
         details.retryAfter = known.retryAfter
         details.newAddress = known.newAddress.map(AddressField.init)
         details.failedField = known.failedField.map(FieldID.init)

@@ -49,19 +49,19 @@ extension Probe {
             let (got, remedy) = ProbeText.foreign(octets)
             return .wrong(.theirs, got, remedy)
         }
+        let hint = place?.endpoint.usesTLS == true ? "" : ", or one that speaks TLS (try --tls)"
         switch failure {
         case .silence:
             return .wrong(
                 .theirs,
                 "nothing",
-                "something listens there and waits; it may be another service"
-                    + (place?.endpoint.usesTLS == true ? "" : ", or one that speaks TLS (try --tls)")
+                "something listens there and waits; it may be another service\(hint)"
             )
         case .ended(let reason):
             return .wrong(
                 .theirs,
                 "the connection was closed before the preface: \(reason)",
-                "the service turns this address away (connection limit, firewall), or is not IMX; its log says which"
+                "the service turns this address away (connection limit, firewall), or is another one\(hint); its log says which"
             )
         }
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Discovery
 import EnvelopeModel
-import NIOCore
-import NIOPosix
 
 /// A DNS of a test's own making.
 final class FakeSource: DNSSource {
@@ -11,12 +9,14 @@ final class FakeSource: DNSSource {
     private(set) var asked: [DNSQuestion] = []
     /// Whether questions wait until ``release()``.
     var holds = false
+    /// Names about which they wait in any case.
+    var heldNames: Set<String> = []
     private var held: [(number: Int, question: DNSQuestion, completion: (DNSAnswer) -> Void)] = []
     private(set) var withdrawn = 0
 
     func ask(_ question: DNSQuestion, _ completion: @escaping (DNSAnswer) -> Void) -> Int {
         asked.append(question)
-        if holds {
+        if holds || heldNames.contains(question.name) {
             held.append((asked.count, question, completion))
         } else {
             completion(answer(question))
@@ -62,22 +62,44 @@ final class FakeSource: DNSSource {
     }
 }
 
-/// A resolver over a ``FakeSource``, with a clock that a test sets; to be used on its event loop.
+/// A resolver over a ``FakeSource``, with a clock that a test moves.
 final class FakeBed {
+    private final class Clock {
+        var now = Instant(nanoseconds: 1_000_000_000_000)
+        var timers: [Int: (due: Instant, body: () -> Void)] = [:]
+        var last = 0
+
+        func schedule(_ interval: Interval, _ body: @escaping () -> Void) -> () -> Void {
+            last += 1
+            let number = last
+            timers[number] = (now + interval, body)
+            return { self.timers[number] = nil }
+        }
+    }
+
     let source = FakeSource()
     let resolver: DNSResolver
-    private final class Clock { var now = Instant(nanoseconds: 1_000_000_000_000) }
     private let clock = Clock()
 
-    init(on eventLoop: any EventLoop, _ change: (inout DNSSettings.Limits) -> Void = { _ in }) {
+    init(_ change: (inout DNSSettings.Limits) -> Void = { _ in }) {
         var settings = DNSSettings()
         change(&settings.limits)
-        resolver = DNSResolver(settings, source: source, on: eventLoop) { [clock] in clock.now }
+        resolver = DNSResolver(settings, source: source, now: { [clock] in clock.now }) { [clock] in
+            clock.schedule($0, $1)
+        }
     }
 
     var now: Instant { clock.now }
+    /// How many timers run.
+    var timers: Int { clock.timers.count }
 
-    func wait(_ seconds: Int) { clock.now = clock.now + .seconds(seconds) }
+    func wait(_ seconds: Int) {
+        clock.now = clock.now + .seconds(seconds)
+        for (number, timer) in clock.timers.sorted(by: { $0.key < $1.key }) where timer.due <= clock.now {
+            clock.timers[number] = nil
+            timer.body()
+        }
+    }
 
     /// The answer where it comes at once.
     func resolve(_ name: String, for purpose: ServicePurpose = .messages) -> Resolution? {
@@ -90,15 +112,6 @@ final class FakeBed {
     func service(_ name: String, for purpose: ServicePurpose = .messages) -> PeerService? {
         guard case .service(let service) = resolve(name, for: purpose) else { return nil }
         return service
-    }
-
-    /// Runs `body` on an event loop.
-    static func run(
-        _ change: @escaping @Sendable (inout DNSSettings.Limits) -> Void = { _ in },
-        _ body: @escaping @Sendable (FakeBed) throws -> Void
-    ) async throws {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        try await eventLoop.submit { try body(FakeBed(on: eventLoop, change)) }.get()
     }
 }
 

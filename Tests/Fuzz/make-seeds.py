@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds that no fuzzer would find by itself: Corpora/TARGET, from the examples of the specification and from
+sequences of events that lead deep into the machines. The meaning of each octet stands in Sources/Bodies."""
+
+import pathlib
+import re
+
+HERE = pathlib.Path(__file__).parent
+SPECIFICATION = HERE.parent.parent / "Documentation" / "IMX-1-Protocol.md"
+
+
+def octets(text):
+    """Hexadecimal digits, and text in quotes for itself, as in the specification."""
+    parts = re.split(r'("[^"]*")', text)
+    return b"".join(
+        p[1:-1].encode() if p.startswith('"') else bytes.fromhex("".join(re.findall(r"[0-9A-Fa-f]", p)))
+        for p in parts
+    )
+
+
+def examples():
+    blocks = re.findall(r"^```imx1 (\S+)\n(.*?)^```", SPECIFICATION.read_text(), re.S | re.M)
+    return {name: octets(body) for name, body in blocks}
+
+
+def write(target, name, data):
+    folder = HERE / "Corpora" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(bytes(data))
+
+
+# The order of CodecBody.
+READERS = [0x01, 0x02, 0x03, 0x04, 0x10, 0x11, 0x12, 0x20, 0x21, 0x30, 0x31, 0x40, 0x41]
+ANSWER, ADDRESS, OUTGOING = 13, 14, 15
+
+
+def codec(known):
+    for name, record in known.items():
+        if len(record) < 12 or int.from_bytes(record[:4], "big") + 12 != len(record):
+            continue
+        kind = int.from_bytes(record[4:6], "big")
+        reader = ANSWER if record[6] & 2 else READERS.index(kind) if kind in READERS else None
+        if reader is not None:
+            write("codec", name, bytes([reader]) + record[12:])
+    write("codec", "address", bytes([ADDRESS]) + b"alice@a.example")
+    write("codec", "address-utf8", bytes([ADDRESS]) + "gr\u00fc\u00dfe@b.example".encode())
+    write("codec", "outgoing", bytes([OUTGOING, 128, 5]) + b"a text" + bytes(range(1, 64)) * 2)
+    write("codec", "outgoing-long", bytes([OUTGOING, 128, 0xFF]) + b"\xc3\xa9" * 32 + b"\xff" * 200)
+
+
+def connection(known):
+    setups = {"stranger": 0x80, "peer": 0xC0, "dialled": 0x81, "dialled-peer": 0xC1, "narrow": 0xC4, "silent": 0x00}
+    for name, setup in setups.items():
+        steps = b""
+        for record in ("message", "claim", "verify", "ping", "subscribe", "close-last"):
+            data = known[record]
+            steps += bytes([0, len(data) - 1]) + data
+        # Records, sends, answers, an answer of the peer, time, splits, and a close.
+        steps += bytes([1, 0, 0x81, 7, 8, 0, 3, 65, 66, 67, 9, 0, 0, 0, 4, 0, 0, 1, 0])
+        steps += bytes([11, 0x40, 0, 13, 0, 0x81, 9, 5, 14, 12, 0, 11, 0xFF, 0xFF])
+        write("connection", name, bytes([setup, 1]) + steps)
+    write("connection", "oversize", bytes([0xC0, 1, 0, 11, 0, 1, 0, 1, 0, 0x20, 1, 0, 0, 0, 0, 9, 5, 65, 255, 255]))
+    write("connection", "flood", bytes([0xC0, 1]) + bytes([1, 13, 0, 0, 0]) * 40)
+
+
+def joined():
+    for name, setup in {"strangers": 0x00, "peers": 0x80, "narrow": 0x92, "small": 0x88}.items():
+        exchange = bytes([15, 4, 0, 3, 65, 66, 67, 0x85, 2, 0, 0x82, 0x87, 0, 0, 2, 7, 0, 0, 15, 15])
+        cut_up = bytes([4, 0, 2, 65, 66, 4, 1, 0, 0x80, 9, 0x80, 20, 0x80, 33, 0x87, 0, 5, 2])
+        ends = {
+            "close": bytes([12, 0, 15, 15]),
+            "both-close": bytes([12, 0, 0x8C, 0, 4, 0, 0, 15, 15]),
+            "cut": bytes([4, 0, 0, 13, 0]),
+            "idle": bytes([10, 0x4E, 0x1F] * 8),
+            "abandon": bytes([4, 0, 0, 9, 0, 15, 0x87, 0, 0, 15]),
+        }
+        for end, steps in ends.items():
+            write("joined", f"{name}-{end}", bytes([setup]) + bytes([15, 15, 11]) + exchange + cut_up + steps)
+
+
+def dialback():
+    limits = bytes([3, 3, 5, 5, 31])
+    honest = bytes([0, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0])
+    steps = {
+        "honest": honest,
+        "reordered": bytes([0, 0, 0, 1, 3, 1, 3, 1, 3, 0, 3, 2, 3, 1, 3, 0]),
+        "attacker": bytes([11, 0] + [3, 0] * 5),
+        "relay": bytes([2, 0, 8, 0, 2, 1, 0, 3, 0, 9, 0, 2, 0, 0, 10, 0, 2, 1, 0]),
+        "stolen-token": bytes([0, 0, 8, 0, 2, 1, 0, 3, 1, 3, 0, 10, 0, 2, 1, 0]),
+        "proof-replayed": bytes([2, 0, 10, 0, 1, 1, 0, 8, 0, 2, 1, 0, 9, 0, 2, 0, 0]),
+        "closing": bytes([0, 0, 3, 0, 12, 0, 3, 0, 0, 0, 3, 0]),
+        "late": bytes([0, 0, 3, 0, 13, 0xFF, 0xFF, 3, 0, 0, 0]),
+        "crowd": bytes([8, 0, 2, 0, 0, 8, 1, 2, 0, 1, 8, 0, 2, 0, 2] * 3),
+        "twice": bytes([0, 0, 14, 0, 3, 0, 3, 0, 3, 0, 14, 0, 3, 0]),
+        "rotated": bytes([0, 0, 15, 1, 15, 2, 3, 0, 3, 0]),
+    }
+    for name, data in steps.items():
+        write("dialback", name, limits + data)
+        write("dialback", name + "-narrow", bytes(5) + data + honest)
+
+
+def dns():
+    name = b"\x06front1\x01b\x07example\x00"
+    record = bytes([0, 10, 0, 0, 0x14, 0xAA, 0, 1]) + name
+    write("dns", "imx", b"\x00" + record)
+    write("dns", "imx-none", b"\x00" + record[:8] + b"\x00")
+    write("dns", "imx-extra", b"\x00" + record + b"\x00\x07\x00\x03abc" + b"\x00\x08\x00\x00")
+    write("dns", "imx-odd-name", b"\x00" + record[:8] + b"\x04a.\\\"\x02\x00\xff\x00")
+    write("dns", "srv", b"\x01" + bytes([0, 1, 0, 2, 0x14, 0xAA]) + name)
+    write("dns", "tlsa-sha256", b"\x02\x03\x01\x01" + bytes(range(32)))
+    write("dns", "tlsa-sha512", b"\x02\x03\x01\x02" + bytes(range(64)))
+    write("dns", "tlsa-full", b"\x02\x02\x00\x00certificate")
+    write("dns", "text", b"\x0310 0 5290 TLS front1.b.example. 7=616263")
+    write("dns", "text-generic", b"\x03\\# 9 000A 0000 14AA 0000 00")
+    write("dns", "name", b"\x04a\\.b\\032c.example.")
+    write("dns", "address-4", b"\x05192.0.2.1")
+    write("dns", "address-6", b"\x05::ffff:192.0.2.1")
+    write("dns", "range", b"\x052001:db8::/32")
+    write("dns", "address-octets", b"\x05" + bytes([0x20, 1, 0xD, 0xB8] + [0] * 11 + [1]))
+    write("dns", "generic", b"\x06\\# 4 0a0b 0c0d")
+
+
+def xml():
+    stanzas = {
+        "known": "<message id='7'><body id='de'>Gr&#xFC;&lt;\u00df&gt; <![CDATA[<x/>]]></body></message>",
+        "unknown": "<x xmlns='urn:x' id='&quot;'>a<y>n</y>b<z:q xmlns:z='urn:z' id='1' z:id='2'/></x>",
+        "deep": "<message>" + "<body>" * 5 + "text" + "</body>" * 5 + "</message>",
+        "wide": "<message>" + "<body/>t" * 9 + "</message><body/>",
+        "attributes": "<message id='1' b='2' c='3' d='" + "v" * 40 + "'/>",
+        "space": " \n\t\r <message/> \n",
+        "entity": "<message>&amp;&foo;</message>",
+        "comment": "<message/><!-- no -->",
+    }
+    for name, stanza in stanzas.items():
+        stream = f"<?xml version='1.0'?><open id='a'>{stanza}</open>".encode()
+        write("xml", name, bytes([0, 0]) + stream)
+        write("xml", name + "-small", bytes([0x14, 5]) + stream)
+    write("xml", "doctype", b"\x00\x07<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>")
+    write("xml", "text", b"\x03a<b>&\"'\x00\r\n\xc3\xbc\xed\xa0\x80\xef\xbf\xbf\xf0\x9f\x98\x80")
+
+
+def mime():
+    plain = "From: alice@a.example\r\nTo: bob@b.example\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nHello\r\n"
+    both = (
+        "From: \"a b\" <im:a@a.example>\r\nTo: b@b.example\r\n"
+        "Content-Type: multipart/alternative; boundary=\"x y\"\r\n\r\npreamble\r\n"
+        "--x y\r\nContent-Language: de\r\nContent-ID: <1@a>\r\n\r\nHallo\r\n"
+        "--x y\r\nContent-Type: text/html\r\nContent-Transfer-Encoding: base64\r\n\r\nPGI+SGk8L2I+\r\n--x y--\r\n"
+    )
+    quoted = "Content-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=FC=\r\nx"
+    cpim = (
+        "Content-type: Message/CPIM\r\n\r\nFrom: Piglet <im:piglet@100akerwood.example>\r\nTo: <im:eeyore@b.example>\r\n"
+        "NS: MyFeatures <mid:MessageFeatures@id.foo.example>\r\nRequire: MyFeatures.VitalMessageOption\r\n"
+        "DateTime: 2000-12-13T13:40:00-08:00\r\nSubject:;lang=fr beau temps\r\n\r\n"
+        "Content-type: text/xml; charset=utf-8\r\nContent-ID: <1234567890@foo.example>\r\n\r\n<body>Hi\\u002e</body>\r\n"
+    )
+    folded = "From: a@a.example\r\n (b)\r\nTo: b@b.example\r\nX-A: 1\r\n\t2\r\n\r\ntext"
+    mixed = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b\r\nContent-Type: image/png\r\n\r\n\x01\r\n--b--"
+    for name, text in {
+        "plain": plain, "alternative": both, "quoted": quoted, "cpim": cpim, "folded": folded, "mixed": mixed,
+        "cpim-headers": cpim.split("\r\n\r\n", 1)[1],
+    }.items():
+        write("mime", name, text.encode())
+
+
+if __name__ == "__main__":
+    known = examples()
+    codec(known)
+    connection(known)
+    joined()
+    dialback()
+    dns()
+    xml()
+    mime()
+    for folder in sorted((HERE / "Corpora").iterdir()):
+        print(f"{folder.name}: {len(list(folder.iterdir()))} seeds")
