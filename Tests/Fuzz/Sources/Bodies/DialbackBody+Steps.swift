@@ -20,7 +20,9 @@ extension DialbackBody {
     /// B is asked whether it made a claim, by A or by anybody.
     private mutating func verify(_ verify: VerifyRecord, on connection: UInt64) throws(Violation) -> AnswerRecord {
         let leg = ConnectionHandle(rawValue: connection)
-        switch claimant.verify(verify, on: leg, sourceIsServed: verify.source == Self.b, now: now) {
+        let block = AddressBlock(ipv4: connection == 31 ? 0x0A00_0001 : 0xC000_0201)
+        switch claimant.verify(verify, on: leg, from: block, sourceIsServed: verify.source == Self.b, now: now) {
+        case .ask: throw Violation("a token of another node, where there is none")
         case .refuse(let answer):
             try hold(answer.code != .delivered, "a refusal that says yes")
             return answer
@@ -118,7 +120,7 @@ extension DialbackBody {
         switch network.remove(at: index) {
         case .claim(let claim, let connection): try take(claim, on: connection)
         case .verify(let id): try askAbout(id)
-        case .verifyAnswer(let id, let answer): try act(acceptor.verifyAnswered(id, answer.code))
+        case .verifyAnswer(let id, let answer): try act(acceptor.verifyAnswered(id, answer.code, now: now))
         case .proof(let proof, let connection):
             try act(acceptor.proof(proof, on: connection, now: now), isProof: true)
         case .answer(let answer, let pair, let connection):
@@ -139,11 +141,12 @@ extension DialbackBody {
         // The attacker's own domain: he is asked himself, and knows the secret.
         secrets.append(record.secret)
         let leg = ConnectionHandle(rawValue: 32)
-        switch attacker.verify(record, on: leg, sourceIsServed: true, now: now) {
+        switch attacker.verify(record, on: leg, from: .own, sourceIsServed: true, now: now) {
         case .prove(_, let proof, let answer):
             proofs.append(proof)
             network.append(.verifyAnswer(id, answer))
         case .refuse(let answer): network.append(.verifyAnswer(id, answer))
+        case .ask: break
         }
     }
 
@@ -174,15 +177,11 @@ extension DialbackBody {
 
     mutating func pass(_ time: Interval) throws(Violation) {
         let until = now + time
-        while let wake = [acceptor.nextWake, claimant.nextWake].compactMap({ $0 }).min(), wake <= until {
-            now = max(now, wake)
+        while now < until {
+            now = min(until, now + .seconds(1))
             for action in acceptor.expire(now: now) { try act(action) }
             _ = claimant.expire(now: now, using: &draw)
-            for wake in [acceptor.nextWake, claimant.nextWake].compactMap({ $0 }) {
-                try hold(wake > now, "a clock that never stops ringing")
-            }
         }
-        now = max(now, until)
         _ = attacker.expire(now: now, using: &draw)
     }
 
