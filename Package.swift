@@ -158,8 +158,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "EnvelopeModel", "XMLStream", nio,
-                posix,
+                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "Digests", "EnvelopeModel",
+                "XMLStream", nio, posix,
             ]
         ),
     ]

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Bounds, deadlines and the end")
 struct BoundsTests {
-    @Test("IMX 6.4(3): a full lane answers 'try later' and blocks no other")
+    @Test("S41, IMX 6.4(3): a full lane answers 'try later' and blocks no other")
     func fullLane() throws {
         let world = try World(domainClass: DomainClass(laneLimits: LaneLimits(messages: 3, octets: 1 << 20)))
         world.b.habit = .hold(.tooLate)
@@ -148,7 +148,7 @@ struct BoundsTests {
         #expect(world.a.settlements.map(\.outcome.code).contains(.delivered) && world.balances)
     }
 
-    @Test("IMX 2.2: the lane table is bounded and gives up idle lanes first")
+    @Test("S42, IMX 2.2: the lane table is bounded and gives up idle lanes first")
     func lanesAreBounded() throws {
         let world = try World(maximumLanes: 4)
         for number in 0..<100 {

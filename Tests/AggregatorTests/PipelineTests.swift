@@ -53,7 +53,7 @@ struct PipelineTests {
         #expect(world.balances)
     }
 
-    @Test("IMX 6.2.1: an adapter speaks for its own domains only")
+    @Test("S53, S25, IMX 6.2.1: an adapter speaks for its own domains only")
     func confinement() throws {
         let world = try World()
         world.a.send(try message("bob@b.example", "ann@a.example", id: "1"))
@@ -63,7 +63,7 @@ struct PipelineTests {
         #expect(world.core.ledger.failed == 2 && world.balances)
     }
 
-    @Test("IMX 6.2.2: nobody outside speaks for a domain that lives here")
+    @Test("S09, IMX 6.2.2: nobody outside speaks for a domain that lives here")
     func impersonation() throws {
         let world = try World()
         world.network.send(try message("ann@a.example", "bob@b.example", id: "1"))

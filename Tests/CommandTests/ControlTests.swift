@@ -76,7 +76,7 @@ private final class EchoHandler: ControlHandler {
         #expect(outcomes.first?.code == 7)
     }
 
-    @Test("Commands: the socket belongs to this program's user alone, and only one aggregator has it")
+    @Test("S54: the socket belongs to this program's user alone, and only one aggregator has it")
     func exclusive() throws {
         let server = try start()
         let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
@@ -104,7 +104,7 @@ private final class EchoHandler: ControlHandler {
         #expect(throws: Never.self) { _ = try ControlClient(path: path) }
     }
 
-    @Test("Commands: junk, floods of empty lines and endless lines harm nobody")
+    @Test("S54: junk, floods of empty lines and endless lines harm nobody")
     func junk() throws {
         let server = try start()
         defer { server.stop() }

@@ -24,7 +24,7 @@ import Testing
         for code in OutcomeCode.known { #expect(code.meaning != "code of another version") }
     }
 
-    @Test("Commands: send shows the outcome and the way, and nothing in it steers the terminal")
+    @Test("S43: send shows the outcome and the way, and nothing in it steers the terminal")
     func sent() {
         let report = SendReport(
             trace: "0f",

@@ -31,7 +31,7 @@ struct AddressTests {
     }
 
     @Test(
-        "IMX 4.4.10: a local part is well-formed UTF-8",
+        "S23, IMX 4.4.10: a local part is well-formed UTF-8",
         arguments: [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0xFF]] as [[UInt8]]
     )
     func illFormed(_ octets: [UInt8]) throws {

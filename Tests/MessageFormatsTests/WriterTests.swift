@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(
-        "IMX 5.1: nothing that a part says of itself can add a header or end the header",
+        "S31, IMX 5.1: nothing that a part says of itself can add a header or end the header",
         arguments: ["x\r\nFrom: eve@e.example", "x\n\nbody", "x\r\n", "x\u{0}", "x\u{7F}", "\r"]
     )
     func injection(evil: String) throws {

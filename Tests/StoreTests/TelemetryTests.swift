@@ -45,7 +45,7 @@ import Testing
         )
     }
 
-    @Test("Telemetry: a line of JSON can be read back, whatever a peer supplied")
+    @Test("S43: a line of JSON can be read back, whatever a peer supplied")
     func jsonLine() throws {
         let evil = "a\"b\\c\nd\u{1B}[31m\u{202E}\u{2028}ü\u{1F600}\u{0}"
         let text = try lines(.json) { $0.info("m", metadata: [LogKey.reason: "\(evil)", LogKey.trace: "0f"]) }
@@ -58,7 +58,7 @@ import Testing
         )
     }
 
-    @Test("Telemetry: nothing that a peer supplied ends a line or steers a terminal")
+    @Test("S43: nothing that a peer supplied ends a line or steers a terminal")
     func hostileText() throws {
         let text = try lines(.text) { logger in
             logger.info(

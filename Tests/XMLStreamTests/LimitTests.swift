@@ -51,7 +51,7 @@ struct LimitTests {
     }
 
     @Test(
-        "RFC6120 13.12: what would cost without end closes the stream",
+        "S21, RFC6120 13.12: what would cost without end closes the stream",
         arguments: [
             "<message><a b='" + String(repeating: "v", count: 600),
             "<message><body>" + String(repeating: "0123456789", count: 600),

@@ -29,7 +29,7 @@ struct ParserTests {
     }
 
     @Test(
-        "RFC6120 11.1: what streams may not hold ends them",
+        "S18, RFC6120 11.1: what streams may not hold ends them",
         arguments: [
             ("<!-- x -->", XMLStreamCondition.restrictedXML), ("<?php x?>", .restrictedXML),
             ("<message>&foo;</message>", .restrictedXML), ("<message><!-- x --></message>", .restrictedXML),
@@ -63,7 +63,7 @@ struct ParserTests {
     }
 
     @Test(
-        "RFC6120 11.6: octets that are not UTF-8 end the stream",
+        "S23, RFC6120 11.6: octets that are not UTF-8 end the stream",
         arguments: [[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xFF], [0xEF, 0xBF, 0xBF]]
     )
     func encoding(_ octets: [UInt8]) {

@@ -35,7 +35,7 @@ struct TextTests {
         #expect(String(buffer: value) == "&lt;&apos;&quot;&amp;&gt;&#9;&#13;&#10;")
     }
 
-    @Test("RFC6120 11: whatever is written is read back, illegal characters replaced", arguments: 0..<200)
+    @Test("S22, RFC6120 11: whatever is written is read back, illegal characters replaced", arguments: 0..<200)
     func roundTrip(_ seed: Int) {
         var generator = SplitMix(state: UInt64(seed))
         let alphabet = Array("abc<>&'\"]\t\n\r ü€😀\u{0}\u{1F}\u{FFFE}\u{FFFF}\u{FFFD}\u{7F}\u{85}\u{2028}")

@@ -16,10 +16,22 @@ struct AggregatorPlan: Sendable {
     var deadline = 10
     /// How long a stop may take, in seconds.
     var stopWithin = 10
-    /// How other domains are found, as YAML in flow style.
+    /// Foreign domain to an endpoint as the file spells it, for those that are not on 127.0.0.1.
+    var farPeers: [String: String] = [:]
+    /// How foreign domains are found.
     var dns = "{ resolver: off }"
+    /// Classes beside the default one.
+    var classes: [String: String] = [:]
+    /// Hosted domains of another class: adapter and class.
+    var strictDomains: [String: (adapter: String, class: String)] = [:]
     /// Further lines of YAML.
     var more = ""
+
+    /// Adds domains that live in memory, with users who take everything.
+    mutating func hostInMemory(_ names: [String], users: [String]) {
+        adapters["memory"] = "{ kind: stub, users: { \(users.map { "\($0): {}" }.joined(separator: ", ")) } }"
+        for name in names { domains[name] = "memory" }
+    }
 
     /// Adds an XMPP server's domain, reached through its component port.
     mutating func host(_ server: some XMPPServer, form: String = "native") {
@@ -36,6 +48,7 @@ struct AggregatorPlan: Sendable {
             rows.isEmpty
                 ? "  {}" : rows.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }.joined(separator: "\n")
         }
+        let strict = strictDomains.mapValues { "{ adapter: \($0.adapter), class: \($0.class) }" }
         return """
             name: \(name)
             listen: [ "127.0.0.1:\(listen)" ]
@@ -44,13 +57,14 @@ struct AggregatorPlan: Sendable {
             log: { level: debug, format: text }
             dns: \(dns)
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
-            classes: { default: { deadline: \(deadline)s } }
+            classes:
+            \(table(["default": "{ deadline: \(deadline)s }"].merging(classes) { $1 }))
             peers:
-            \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }))
+            \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }.merging(farPeers.mapValues { "[ \"\($0)\" ]" }) { $1 }))
             adapters:
             \(table(adapters))
             domains:
-            \(table(domains.mapValues { "{ adapter: \($0) }" }))
+            \(table(domains.mapValues { "{ adapter: \($0) }" }.merging(strict) { $1 }))
             \(more)
 
             """
@@ -73,9 +87,24 @@ final class AggregatorProcess: Sendable {
             var name: String
             var link: String
         }
+        struct Count: Decodable, Sendable {
+            var name: String
+            var count: Int
+        }
+        struct Peer: Decodable, Sendable {
+            var address: String
+            var direction: String
+            var state: String
+            var pairs: [String]
+        }
         var ledger: Ledger
         var waiting: Int
         var adapters: [Adapter]
+        var peers: [Peer]
+        var drops: [Count]
+
+        /// How often something was dropped for this reason.
+        func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
 
         /// accepted = delivered + failed + expired + uncertain + waiting.
         var balances: Bool { ledger.accepted == ledger.settled + waiting }
@@ -95,6 +124,17 @@ final class AggregatorProcess: Sendable {
 
     /// The number of its present process; 0 where there is none.
     var pid: pid_t { process?.pid ?? 0 }
+
+    /// Where its commands reach it.
+    var controlSocket: String { directory.appending(path: "state/control.sock").path }
+
+    /// Writes the file anew; the aggregator is told of it by a reload.
+    func change(_ edit: (inout AggregatorPlan) -> Void) throws {
+        var plan = plan
+        edit(&plan)
+        let state = directory.appending(path: "state").path
+        try plan.yaml(state: state).write(toFile: configuration, atomically: true, encoding: .utf8)
+    }
 
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
@@ -179,6 +219,9 @@ final class AggregatorProcess: Sendable {
 
     /// The last lines of its log.
     func tail(_ lines: Int = 20) -> String { process?.tail(lines) ?? "" }
+
+    /// Its process while it runs.
+    var pid: pid_t? { process?.pid }
 
     /// The lines of its log, of all runs, that hold `text`.
     func log(holding text: String) throws -> [String] {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import Synchronization
 
 /// What went wrong around a test, in words.
 struct HarnessError: Error, CustomStringConvertible {
@@ -34,4 +35,15 @@ func eventually(
     _ condition: () throws -> Bool
 ) async throws {
     _ = try await eventually(what, within: limit, detail: detail) { try condition() ? true : nil }
+}
+
+/// A value that threads of a test share.
+final class Locked<Value: Sendable>: Sendable {
+    private let stored: Mutex<Value>
+
+    init(_ value: Value) { stored = Mutex(value) }
+
+    var value: Value { stored.withLock { $0 } }
+    func set(_ value: Value) { stored.withLock { $0 = value } }
+    func change(_ body: (inout Value) -> Void) { stored.withLock { body(&$0) } }
 }

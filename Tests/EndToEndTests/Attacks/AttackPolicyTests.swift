@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Trust that policy takes back, and trust that policy would never give.
+    @Suite("Attacks on policy", .serialized, .timeLimit(.minutes(3)))
+    struct AttackPolicyTests {}
+}
+
+extension EndToEnd.AttackPolicyTests {
+    @Test(
+        "S12, G.3-20, IMX 6.3(3): a domain that is blocked loses its trust on live connections within two seconds, others keep theirs"
+    )
+    func blocked() async throws {
+        let server = try HostileServer()
+        let field = try await Battlefield(
+            "blocked",
+            peers: ["m1.example": server.port, "m2.example": server.port]
+        )
+        let peer = try field.stranger()
+        #expect(try peer.claim("m1.example", for: "b.example", tag: 1, at: server)?.code == 2000)
+        #expect(try peer.claim("m2.example", for: "b.example", tag: 2, at: server)?.code == 2000)
+        #expect(peer.fate("mo@m1.example", "bob@b.example", tag: 3) == 2000)
+        try field.south.change { $0.more = "block: [ m1.example ]" }
+        let reload = try await field.south.run(["reload"])
+        #expect(reload.end == .exited(0), "\(reload.out)")
+        var tag: UInt32 = 10
+        try await eventually("the end of trust", within: .seconds(2)) {
+            tag += 1
+            let code = peer.fate("mo@m1.example", "bob@b.example", tag: tag)
+            return code == 5004 || code == 5005
+        }
+        #expect(peer.fate("mo@m2.example", "bob@b.example", tag: 100) == 2000, "another pair lost its trust")
+        peer.send(
+            RawPeer.claimRecord(tag: 101, source: "m1.example", target: "b.example", token: RawPeer.random(32))
+        )
+        #expect(peer.answer(to: 101)?.code == 5004)
+        try await field.end()
+    }
+
+    @Test("S12, G.3-20: a hosted domain that is removed takes nothing any more on live connections, others do")
+    func removed() async throws {
+        let server = try HostileServer()
+        let field = try await Battlefield("removed", peers: ["m.example": server.port])
+        let peer = try field.stranger()
+        #expect(try peer.claim("m.example", for: "b.example", tag: 1, at: server)?.code == 2000)
+        #expect(try peer.claim("m.example", for: "b2.example", tag: 2, at: server)?.code == 2000)
+        #expect(peer.fate("mo@m.example", "ben@b2.example", tag: 3) == 2000)
+        try field.south.change { $0.domains["b2.example"] = nil }
+        #expect(try await field.south.run(["reload"]).end == .exited(0))
+        var tag: UInt32 = 10
+        try await eventually("the end of trust", within: .seconds(2)) {
+            tag += 1
+            let code = peer.fate("mo@m.example", "ben@b2.example", tag: tag)
+            return code == 5006 || code == 5005
+        }
+        #expect(peer.fate("mo@m.example", "bob@b.example", tag: 100) == 2000, "another pair lost its trust")
+        try await field.end()
+    }
+
+    @Test(
+        "S27, G.3-10, G.3-11, IMX 6.1.3: where policy asks for TLS, a plain connection proves nothing and nobody is dialled"
+    )
+    func plainRefused() async throws {
+        let victim = try CountingVictim()
+        let field = try await Battlefield("plain-refused", peers: ["m.example": victim.port]) { plan in
+            plan.classes["strict"] = "{ trust: tls }"
+            plan.domains["b2.example"] = nil
+            plan.strictDomains["b2.example"] = ("memory", "strict")
+        }
+        let peer = try field.stranger()
+        peer.send(RawPeer.claimRecord(tag: 1, source: "m.example", target: "b2.example", token: RawPeer.random(32)))
+        #expect(peer.answer(to: 1)?.code == 5004)
+        #expect(victim.count.dials == 0)
+        #expect(peer.fate("mo@m.example", "ben@b2.example", tag: 2) == 5005)
+        // The class of one domain is not the class of another.
+        peer.send(RawPeer.claimRecord(tag: 3, source: "m.example", target: "b.example", token: RawPeer.random(32)))
+        #expect(peer.answer(to: 3)?.code == 4005)
+        #expect(victim.count.dials >= 1)
+        try await field.end()
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+import Foundation
+
+/// A real authoritative name server, Knot DNS, with one unsigned zone that a test writes.
+final class KnotServer {
+    let zone: String
+    let port: UInt16
+    private let folder: URL
+    private let process: ChildProcess
+
+    /// Serves `records` as the zone `zone`.
+    init(_ zone: String, _ records: String, in scratch: Scratch) async throws {
+        self.zone = zone
+        port = try Ports.free()
+        folder = try scratch.directory("knot-\(zone)")
+        try """
+        $ORIGIN \(zone).
+        $TTL 60
+        @ SOA ns root 1 3600 600 86400 5
+        @ NS ns
+        ns A 127.0.0.1
+        \(records)
+
+        """.write(to: folder.appending(path: "zone"), atomically: true, encoding: .utf8)
+        try """
+        server:
+          rundir: "\(folder.path)"
+          listen: 127.0.0.1@\(port)
+          udp-workers: 1
+          tcp-workers: 1
+          background-workers: 1
+        database:
+          storage: "\(folder.path)"
+        log:
+          - target: stderr
+            any: warning
+        template:
+          - id: default
+            zonefile-load: whole
+            zonefile-sync: -1
+            journal-content: none
+            semantic-checks: soft
+        zone:
+          - domain: \(zone)
+            file: "\(folder.path)/zone"
+        """.write(to: folder.appending(path: "conf"), atomically: true, encoding: .utf8)
+        let started = try ChildProcess("knotd", ["knotd", "-c", folder.appending(path: "conf").path], in: folder)
+        process = started
+        try await eventually("the name server", within: .seconds(10), detail: { started.tail() }) {
+            if let end = started.ended { throw HarnessError("knotd \(end)\n\(started.tail())") }
+            return Ports.answers(port)
+        }
+        try await Task.sleep(for: .milliseconds(300))
+    }
+
+    func stop() { process.stop() }
+
+    /// The section `dns` of an aggregator that knows this zone and no other, and that checks signatures of another.
+    func configuration(allowing ranges: String, in scratch: Scratch) throws -> String {
+        let digest = String(repeating: "5A", count: 32)
+        let anchor = try scratch.write("elsewhere.example. IN DS 4711 13 2 \(digest)\n", to: "anchor")
+        return "{ servers: [ \"127.0.0.1:\(try Ports.free())\" ], zones: { \(zone): [ \"127.0.0.1:\(port)\" ] }, "
+            + "trust-anchor: \(anchor), allow-addresses: \(ranges) }"
+    }
+}
