@@ -61,6 +61,8 @@ final class FrontConnection {
     private(set) var lastAnswer = Instant.start
     private var requests: [Request?] = []
     private var freeRequests: [Int] = []
+    /// For each place in ``requests``: at how many looks the request there was out; at the second it is detached.
+    private var looks: [UInt8] = []
 
     /// A pair of domains that the peer may send for. A class, because every record that comes is matched with one.
     final class TrustedPair {
@@ -102,9 +104,11 @@ final class FrontConnection {
         if requests.count == freeRequests.count { lastAnswer = now }
         if let place = freeRequests.popLast() {
             requests[place] = request
+            looks[place] = 0
             return UInt64(place)
         }
         requests.append(request)
+        looks.append(0)
         return UInt64(requests.count - 1)
     }
 
@@ -145,6 +149,23 @@ final class FrontConnection {
         let pair = TrustedPair(source: source, target: target, until: until)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
+    }
+
+    /// Whether so many requests are out that each is kept as a copy from the beginning: what they share memory with may
+    /// be much larger than they are.
+    var keepsCopies: Bool { requests.count - freeRequests.count > 512 }
+
+    /// Keeps what has been out since the last look as a copy, so that the buffers in which it came can go. Most requests
+    /// are answered before, and cost nothing.
+    func detachOldRequests() {
+        for place in requests.indices {
+            guard looks[place] < 2, case .delivery(let delivery, let pair, let isRepeat)? = requests[place] else {
+                continue
+            }
+            looks[place] += 1
+            guard looks[place] == 2 else { continue }
+            requests[place] = .delivery(delivery.detached(), pair, isRepeat: isRepeat)
+        }
     }
 
     /// Whether the peer takes one more verification: before anything is authenticated there are bounds to them.

@@ -8,7 +8,7 @@ import Logging
 extension IMXFront {
     /// Keeps telling the time for as long as there is a connection.
     func watchClock() {
-        guard clockTimer == nil, !connections.isEmpty else { return }
+        guard clockTimer == nil, !connections.isEmpty || crowd.isWatching(0) else { return }
         clockTimer = host.scheduler.schedule(after: ConnectionClock.grain) { [weak self] in
             guard let self else { return }
             clockTimer = nil
@@ -17,6 +17,10 @@ extension IMXFront {
                 self.expireDialbacks()
                 self.tellLeftOut()
             }
+            if crowd.hasGone(connections.count, now: now) {
+                connections = connections.filter { _ in true }  // the table is as large as the crowd was
+                onCrowdGone?()
+            }
             watchClock()
         }
     }
@@ -24,8 +28,10 @@ extension IMXFront {
     private func lookAtConnections() {
         var due: [FrontConnection] = []
         connectionClock.due(now: now) { handle, turn in
-            // A connection that was filed again has its place later in the ring.
-            if let connection = connections[handle], connection.burden.turn <= turn { due.append(connection) }
+            // A connection that was filed again has its place later in the ring, or was handed out a moment ago.
+            guard let connection = connections[handle], connection.burden.turn <= turn else { return }
+            connection.burden.turn = .max
+            due.append(connection)
         }
         for connection in due {
             look(at: connection)
@@ -50,11 +56,13 @@ extension IMXFront {
             // It answers pings perhaps, but nothing that was asked; its window would be full for ever.
             connection.machine.abort(IMXError(.timedOut, "no request was answered", scope: .connection))
         }
-        if connection.burden.isUnread(most: settings.unreadOctets, for: settings.readPatience, now: now) {
+        let isUnread = connection.burden.isUnread(most: settings.unreadOctets, for: settings.readPatience, now: now)
+        if isUnread, !connection.mustClose {
             count(.unread)
             connection.machine.abort(IMXError(.timedOut, "our octets are not read", scope: .connection))
         }
         if connection.burden.isRested(now: now) { updateReading(connection) }
+        connection.detachOldRequests()
         work(on: connection)
     }
 

@@ -19,14 +19,13 @@ extension IMXFront {
     private func dispatch(_ delivery: Delivery) {
         let pair = pair(from: delivery.envelope.source.domain, to: delivery.envelope.destination.domain)
         if let connection = pair.connection, pair.claim == .confirmed, pair.isEmpty, connection.isWritable,
-            pair.isFree(for: connection), send(delivery, of: pair, isRepeat: false, on: connection)
+            pair.isFree(for: connection),
+            send(connection.keepsCopies ? delivery.detached() : delivery, of: pair, isRepeat: false, on: connection)
         {
             return
         }
-        var kept = delivery.envelope
-        kept.detach()
         waiting[delivery.ticket] = pair
-        pair.waiting.append(Delivery(ticket: delivery.ticket, envelope: kept))
+        pair.waiting.append(delivery.detached())
         if let connection = pair.connection {
             connection.line?.hasBacklog = true
             pump(pair)
@@ -189,9 +188,7 @@ extension IMXFront {
             host.settle(delivery.ticket, outcome)
             return false
         }
-        var kept = delivery.envelope
-        kept.detach()
-        let returned = Delivery(ticket: delivery.ticket, envelope: kept)
+        let returned = delivery.detached()
         pair.connection?.line?.hasBacklog = true
         if isRepeat {
             pair.toRepeat.append(returned)
@@ -223,5 +220,14 @@ extension IMXFront {
                 markDirty(connection)
             }
         }
+    }
+}
+
+extension Delivery {
+    /// A copy that shares no memory with a read buffer.
+    func detached() -> Delivery {
+        var envelope = envelope
+        envelope.detach()
+        return Delivery(ticket: ticket, envelope: envelope)
     }
 }

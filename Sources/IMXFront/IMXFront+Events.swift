@@ -180,7 +180,9 @@ extension IMXFront {
             }
             landed(pair, on: connection)
         case .claim(let pair): claimAnswered(pair, answer, on: connection)
-        case .verification(let id): verificationAnswered(id, answer.code)
+        case .verification(let id):
+            if answer.code == .delivered { connection.line?.verified -= 1 }  // IMX-1 §4.4: a right one costs nothing
+            verificationAnswered(id, answer.code)
         case nil: host.count(.strayAnswer)
         }
     }

@@ -49,6 +49,9 @@ package final class IMXFront: Adapter, TransportDelegate {
     var peerMemory = PeerMemory()
     var admission: ConnectionAdmission
     var connectionClock: ConnectionClock
+    var crowd = CrowdGauge()
+    /// Called when many connections have gone, so that their memory may go back to the system.
+    package var onCrowdGone: (() -> Void)?
     var logBudget = LogBudget<AddressBlock?>()
     /// When lines that were left out were last told apart from a line of their own network.
     var leftOutTold = Instant.start

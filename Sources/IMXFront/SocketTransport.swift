@@ -48,6 +48,11 @@ package final class SocketTransport: Transport {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: isShared ? 1 : 0)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            // Each channel keeps its last read buffer, so strangers begin with a small one. It grows with what comes.
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 512, maximum: 65_536)
+            )
             .childChannelInitializer { channel in
                 loopBound.value.accept(channel, usesTLS: endpoint.usesTLS)
             }

@@ -168,3 +168,17 @@ private let start = Instant(nanoseconds: 600_000_000_000)
         #expect(late.map(\.0) == [9] && late.allSatisfy(\.1))
     }
 }
+
+@Suite("Crowds that have gone") struct CrowdGaugeTests {
+    @Test("S20: the end of a crowd is told once, when its last has left a while ago")
+    func gone() {
+        var gauge = CrowdGauge()
+        var told: [Int] = []
+        let counts = [3, 400, 900, 5000, 5000, 4000, 100, 3, 3, 3, 3, 3, 3, 3, 3, 3, 300, 3, 3, 3, 3, 3, 3, 3]
+        for (step, count) in counts.enumerated() where gauge.hasGone(count, now: start + .milliseconds(500 * step)) {
+            told.append(step)
+        }
+        #expect(told == [11])
+        #expect(!gauge.isWatching(3))
+    }
+}

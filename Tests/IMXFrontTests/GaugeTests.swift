@@ -154,7 +154,9 @@ private final class Doorstep {
     @Test("S36: silent connections are told 4002 and gone after 10 s, counted by their reason, and leave nothing")
     func silent() throws {
         let it = try Doorstep {
-            $0.admission.perNetwork = 1000; $0.admission.perAddress = 1000
+            $0.admission.perNetwork = 1000
+            $0.admission.perAddress = 1000
+            $0.admission.newPerAddress = 1000
         }
         let silent = (0..<500).map { _ in it.knock() }
         let entered = (0..<100).map { _ in it.enter() }
@@ -185,7 +187,10 @@ private final class Doorstep {
         let peer = it.enter()
         try it.trust(peer)
         var records = ByteBuffer()
-        for _ in 0..<1000 { records.writeInteger(0x0000_0000_1A1A_0000 as UInt64); records.writeInteger(0 as UInt32) }
+        for _ in 0..<1000 {
+            records.writeInteger(0x0000_0000_1A1A_0000 as UInt64)
+            records.writeInteger(0 as UInt32)
+        }
         var taken = 0
         for _ in 0..<600 {
             for _ in 0..<10 where !it.unread.contains(peer) {

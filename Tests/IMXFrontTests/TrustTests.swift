@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AdapterKit
 import EnvelopeModel
 import IMXWire
 import NIOCore
@@ -42,4 +43,47 @@ struct TrustTests {
         trusted.trust(c, a, until: now + .seconds(30))
         #expect(holds("c.example", "a.example", now + .seconds(20), on: trusted))
     }
+
+    @Test("bounds: a request that stays unanswered does not keep the read buffer in which it came")
+    func readBuffers() throws {
+        let now = Instant.start
+        let connection = FrontConnection(
+            handle: ConnectionHandle(rawValue: 1),
+            role: .dialler,
+            address: "192.0.2.1",
+            link: nil,
+            machine: ConnectionMachine(
+                .dialler,
+                hello: HelloRecord(serverID: ServerID(high: 1, low: 2), nonce: ConnectionNonce(1, 2, 3, 4)),
+                now: now
+            )
+        )
+        let pair = PairQueue(
+            source: try #require(Domain("a.example")),
+            peer: PeerDomain(try #require(Domain("b.example")))
+        )
+        var read = ByteBuffer(repeating: 0x61, count: 1 << 20)
+        let body = try #require(read.readSlice(length: 100))
+        let envelope = Envelope(
+            source: try #require(Address("ann@a.example")),
+            destination: try #require(Address("bob@b.example")),
+            messageID: try #require(MessageID("1")),
+            trace: TraceID(high: 1, low: 1),
+            body: .entity(body)
+        )
+        let ticket = Ticket(index: 1, generation: 1)
+        let delivery = Delivery(ticket: ticket, envelope: envelope)
+        let cookie = connection.remember(.delivery(delivery, pair, isRepeat: false), now: now)
+        connection.detachOldRequests()
+        connection.detachOldRequests()
+        guard case .delivery(let kept, _, false)? = connection.take(cookie),
+            case .entity(let octets) = kept.envelope.body
+        else { throw Lost() }
+        #expect(octets == body && kept.ticket == ticket)
+        #expect(octets.storageCapacity < 1024)
+        for _ in 0..<514 { _ = connection.remember(.delivery(delivery, pair, isRepeat: false), now: now) }
+        #expect(connection.keepsCopies)
+    }
+
+    private struct Lost: Error {}
 }

@@ -71,6 +71,20 @@ import Testing
         #expect(!text.unicodeScalars.contains { $0.value == 0x202E || $0.value == 0x9B })
     }
 
+    @Test(
+        "S43: no control or format character of any plane gets into a log line",
+        arguments: [LineLogHandler.Form.text, .json]
+    )
+    func unseen(form: LineLogHandler.Form) throws {
+        let hostile = "\u{7F}\u{85}\u{AD}\u{200B}\u{2060}\u{E0041}\u{180E}\u{FFF9}\u{1D173}"
+        let text = try lines(form) { $0.info("\(hostile)", metadata: [LogKey.reason: "\(hostile)"]) }
+        let bad = text.unicodeScalars.filter {
+            $0 != "\n" && [.control, .format].contains($0.properties.generalCategory)
+        }
+        #expect(bad.isEmpty, "\(text.debugDescription)")
+        #expect(text.contains("\\udb40\\udc41"))
+    }
+
     @Test("Telemetry: a log that nobody reads is dropped and counted, and never stops the writer")
     func fullPipe() throws {
         let pipe = Pipe()

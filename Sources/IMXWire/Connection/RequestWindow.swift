@@ -14,8 +14,9 @@ struct RequestWindow {
         var cookie: UInt64?
     }
 
-    private var slots: [Entry?]
-    private var mask: UInt64
+    /// Made with the first request: most connections of strangers never see one.
+    private var slots: [Entry?] = []
+    private var mask: UInt64 = 0
     /// The number of the last request sent; 0 before the first.
     private(set) var last: UInt64 = 0
     /// The number of requests without an answer.
@@ -28,8 +29,6 @@ struct RequestWindow {
 
     /// Makes a window whose tags carry `space` (0 to 4,094) in their upper twelve bits, the first after `last`.
     init(space: UInt32, last: UInt64 = 0) {
-        slots = Array(repeating: nil, count: 16)
-        mask = 15
         self.last = last
         prefix = (space & 0xFFF) << Self.numberBits
     }
@@ -48,7 +47,8 @@ struct RequestWindow {
     /// Takes the request with `tag` out, where it is of type `type`.
     mutating func remove(_ tag: UInt32, type: RecordType? = nil) -> Entry? {
         let index = Int(UInt64(tag) & mask)
-        guard let entry = slots[index], self.tag(entry.sequence) == tag, type == nil || entry.type == type
+        guard index < slots.count, let entry = slots[index], self.tag(entry.sequence) == tag,
+            type == nil || entry.type == type
         else { return nil }
         slots[index] = nil
         count &-= 1
@@ -58,7 +58,7 @@ struct RequestWindow {
     /// Gives the request with `tag` up; its place stays taken until the peer answers.
     mutating func abandon(_ tag: UInt32) {
         let index = Int(UInt64(tag) & mask)
-        guard let entry = slots[index], self.tag(entry.sequence) == tag else { return }
+        guard index < slots.count, let entry = slots[index], self.tag(entry.sequence) == tag else { return }
         slots[index]?.cookie = nil
     }
 
@@ -98,7 +98,7 @@ struct RequestWindow {
 
     private mutating func grow() {
         let entries = slots.compactMap { $0 }
-        let size = slots.count * 2
+        let size = max(16, slots.count * 2)
         slots = Array(repeating: nil, count: size)
         mask = UInt64(size - 1)
         for entry in entries { slots[Int(entry.sequence & mask)] = entry }

@@ -128,6 +128,7 @@ final class Node {
 
     /// Keeps the book and the failures where they outlive the process.
     private func observe() {
+        front.onCrowdGone = { FreeMemory.giveBack() }
         let page = ledgerPage
         let database = state.database
         core.onTurn = { page.write(LedgerTotals($0)) }

@@ -16,6 +16,8 @@ struct AggregatorPlan: Sendable {
     var deadline = 10
     /// How long a stop may take, in seconds.
     var stopWithin = 10
+    /// How other domains are found, as YAML in flow style.
+    var dns = "{ resolver: off }"
     /// Further lines of YAML.
     var more = ""
 
@@ -40,7 +42,7 @@ struct AggregatorPlan: Sendable {
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
-            dns: { resolver: off }
+            dns: \(dns)
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
             classes: { default: { deadline: \(deadline)s } }
             peers:
@@ -90,6 +92,9 @@ final class AggregatorProcess: Sendable {
         let state = try scratch.directory("imx-\(plan.name)/state")
         configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
     }
+
+    /// The number of its present process; 0 where there is none.
+    var pid: pid_t { process?.pid ?? 0 }
 
     private var process: ChildProcess? { runs.withLock { $0.process } }
 

@@ -20,10 +20,17 @@ extension DialbackBody {
     /// B is asked whether it made a claim, by A or by anybody.
     private mutating func verify(_ verify: VerifyRecord, on connection: UInt64) throws(Violation) -> AnswerRecord {
         let leg = ConnectionHandle(rawValue: connection)
-        switch claimant.verify(verify, on: leg, sourceIsServed: verify.source == Self.b, now: now) {
+        switch claimant.verify(
+            verify,
+            on: leg,
+            from: AddressBlock(ipv4: UInt32(truncatingIfNeeded: connection) << 8),
+            sourceIsServed: verify.source == Self.b,
+            now: now
+        ) {
         case .refuse(let answer):
             try hold(answer.code != .delivered, "a refusal that says yes")
             return answer
+        case .ask: throw Violation("another node is asked, and there is none")
         case .prove(let connection, let proof, let answer):
             let key = ClaimKey(connection: connection, pair: DomainPair(source: proof.source, target: proof.target))
             try hold(claimed.contains(key), "a proof of what was never claimed")
@@ -118,7 +125,7 @@ extension DialbackBody {
         switch network.remove(at: index) {
         case .claim(let claim, let connection): try take(claim, on: connection)
         case .verify(let id): try askAbout(id)
-        case .verifyAnswer(let id, let answer): try act(acceptor.verifyAnswered(id, answer.code))
+        case .verifyAnswer(let id, let answer): try act(acceptor.verifyAnswered(id, answer.code, now: now))
         case .proof(let proof, let connection):
             try act(acceptor.proof(proof, on: connection, now: now), isProof: true)
         case .answer(let answer, let pair, let connection):
@@ -139,11 +146,12 @@ extension DialbackBody {
         // The attacker's own domain: he is asked himself, and knows the secret.
         secrets.append(record.secret)
         let leg = ConnectionHandle(rawValue: 32)
-        switch attacker.verify(record, on: leg, sourceIsServed: true, now: now) {
+        switch attacker.verify(record, on: leg, from: AddressBlock(ipv4: 0), sourceIsServed: true, now: now) {
         case .prove(_, let proof, let answer):
             proofs.append(proof)
             network.append(.verifyAnswer(id, answer))
         case .refuse(let answer): network.append(.verifyAnswer(id, answer))
+        case .ask: throw Violation("another node is asked, and there is none")
         }
     }
 
@@ -174,15 +182,11 @@ extension DialbackBody {
 
     mutating func pass(_ time: Interval) throws(Violation) {
         let until = now + time
-        while let wake = [acceptor.nextWake, claimant.nextWake].compactMap({ $0 }).min(), wake <= until {
-            now = max(now, wake)
+        repeat {
+            now = min(until, now + .seconds(5))
             for action in acceptor.expire(now: now) { try act(action) }
             _ = claimant.expire(now: now, using: &draw)
-            for wake in [acceptor.nextWake, claimant.nextWake].compactMap({ $0 }) {
-                try hold(wake > now, "a clock that never stops ringing")
-            }
-        }
-        now = max(now, until)
+        } while now < until
         _ = attacker.expire(now: now, using: &draw)
     }
 
