@@ -20,7 +20,7 @@ extension EndToEnd {
             // Room for the crowd, so that it is the time alone that bounds it.
             plan.more =
                 "limits: { connections: 19000, connections-unverified: 24000, connections-from-address: 1000, "
-                    + "connections-from-network: 19000, new-connections: 50000 }"
+                + "connections-from-network: 19000, new-connections: 50000 }"
             south = try AggregatorProcess(plan, in: scratch)
             var other = AggregatorPlan(name: "north", listen: ports.north)
             other.adapters["people"] = "{ kind: stub, users: { ann: {} } }"
@@ -50,7 +50,7 @@ extension EndToEnd.CrowdTests {
         crowd.leave()
         #expect(try await isServed())
         try await Task.sleep(for: .seconds(3))
-        let before = try residentKiB(of: south.pid)
+        let before = try residentKiB(of: #require(south.pid))
         var dearest = 0
         for wave in 0..<8 as Range<UInt8> {
             let made = crowd.come(2500, network: 2 + wave, saying: Self.greeting)
@@ -58,14 +58,14 @@ extension EndToEnd.CrowdTests {
             try await Task.sleep(for: .milliseconds(500))
             // On a slow machine the time of the first is over before the last is there.
             let open = crowd.left()
-            let cost = try residentKiB(of: south.pid) - before
+            let cost = try residentKiB(of: #require(south.pid)) - before
             if open >= 1000 { dearest = max(dearest, cost * 1024 / open) }
             if wave % 2 == 0 { crowd.leave() }
             try await eventually("empty room", within: .seconds(30)) { crowd.left() == 0 }
         }
         #expect(dearest > 0)
         try await Task.sleep(for: .seconds(10))
-        let after = try residentKiB(of: south.pid)
+        let after = try residentKiB(of: #require(south.pid))
         print("resident before \(before) KiB, after \(after) KiB, at most \(dearest) octets for each connection")
         #expect(dearest <= 10 * 1024)
         #expect(after * 100 <= before * 105, "\(before) KiB before, \(after) KiB after")

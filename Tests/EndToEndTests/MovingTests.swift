@@ -17,7 +17,8 @@ extension EndToEnd.MovingTests {
         let ports: [UInt16]
 
         init(_ name: String) async throws {
-            scratch = try Scratch(name)
+            let scratch = try Scratch(name)
+            self.scratch = scratch
             names = try ZoneServer("b.example", in: scratch)
             let senderPort = try Ports.free()
             let ports = [try Ports.free(), try Ports.free()]
@@ -89,19 +90,22 @@ extension EndToEnd.MovingTests {
         #expect(try await bed.hosts[0].terminate() == .exited(0))
         try await bed.hosts[0].start()
         let stopped = try await bed.writing(6) {
-            #expect(try await bed.hosts[1].terminate() == .exited(0))
+            let end = try await bed.hosts[1].terminate()
+            #expect(end == .exited(0))
         }
         #expect(stopped == [], "SIGTERM, and the other host by look-up")
 
         try await bed.hosts[1].start()
         try await bed.publish([1])
         let moved = try await bed.writing(6) {
-            #expect(try await bed.hosts[0].run(["drain"]).end == .exited(0))
+            let end = try await bed.hosts[0].run(["drain"]).end
+            #expect(end == .exited(0))
         }
         #expect(moved == [], "moved by DNS")
 
         let restarted = try await bed.writing(6) {
-            #expect(try await bed.hosts[1].terminate() == .exited(0))
+            let end = try await bed.hosts[1].terminate()
+            #expect(end == .exited(0))
             try await bed.hosts[1].start()
         }
         #expect(restarted == [], "restarted, with nobody beside it")

@@ -355,7 +355,8 @@ struct ZooTests {
         #expect(summary.utf8.allSatisfy { (0x20...0x7E).contains($0) })
         #expect(summary.contains("SHA-256"))
         let named = try Issued(
-            CertificatePlan(subject: "x", names: "DER:30:08:82:06:61:1b:5b:0a:0d:62"))
+            CertificatePlan(subject: "x", names: "DER:30:08:82:06:61:1b:5b:0a:0d:62")
+        )
         let evil = PresentedCertificate(chain: [named.der], roots: TrustRoots([]), isServer: true)
         #expect(evil.summary.hasPrefix("a?[??b (SHA-256 "))
         let domain = try #require(Domain("a.example"))

@@ -122,8 +122,6 @@ final class AggregatorProcess: Sendable {
         configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
     }
 
-    /// The number of its present process; 0 where there is none.
-    var pid: pid_t { process?.pid ?? 0 }
 
     /// Where its commands reach it.
     var controlSocket: String { directory.appending(path: "state/control.sock").path }
