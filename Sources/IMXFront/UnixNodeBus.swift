@@ -56,7 +56,6 @@ package final class UnixNodeBus: NodeBus {
         unlink(path)
         // The socket must never be open to others, not even before its mode could be changed.
         let mask = umask(0o177)
-        defer { umask(mask) }
         return ServerBootstrap(group: eventLoop)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -68,6 +67,7 @@ package final class UnixNodeBus: NodeBus {
             }
             .bind(unixDomainSocketPath: path)
             .map { loopBound.value.listener = $0 }
+            .always { _ in umask(mask) }  // the loop binds, and not before this call has returned
     }
 
     /// Leaves the bus; what waits is answered no.

@@ -205,7 +205,12 @@ struct RedirectTests {
     func storm() throws {
         let internet = Internet()
         func settings(_ settings: inout FrontSettings) {
+            // All of them live in one /24 here.
             settings.admission.perNetwork = 4096
+            settings.admission.newPerNetwork = 65_536
+            settings.dialback.pendingPerBlock = 4096
+            settings.dialback.dialBurstPerBlock = 4096
+            settings.dialback.dialBurst = 8192
             settings.connection.maxInflight = 1
         }
         let b = try internet.start(2, ["b.example"], configure: settings)

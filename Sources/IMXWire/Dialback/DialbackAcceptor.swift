@@ -57,7 +57,7 @@ package struct DialbackAcceptor: Sendable {
             return .trust(connection, pair, until: now + limits.trustLife, tag: tag, AnswerRecord(.delivered))
         }
         if let code = failedBefore(pair, connection, block, now: now) { return refuse(code, Self.text(code)) }
-        let octets = Self.verifySize(claim)
+        let octets = Self.verifySize(pair, claim.token)
         guard admits(pair, on: connection, from: block, octets: octets, octetsIn: octetsIn, now: now) else {
             return refuse(.rateLimited, Self.tooMany)
         }
@@ -107,6 +107,8 @@ package struct DialbackAcceptor: Sendable {
         guard claims.mayCause(octets, octetsIn: octetsIn) else {
             needsNoDial(id)
             remove(id.connection, id.pair)
+            // Its VERIFY is not sent either; or the next try would find nothing left.
+            connections[id.connection]?.octetsCaused -= Self.verifySize(id.pair, found.token)
             let answer = AnswerRecord(.rateLimited, text: Self.tooMany)
             return .refuse(id.connection, id.pair, tag: found.tag, answer, close: false)
         }
@@ -267,8 +269,8 @@ extension DialbackAcceptor {
     }
 
     /// The octets of the VERIFY for a claim: as many as of the claim, and the secret.
-    fileprivate static func verifySize(_ claim: ClaimRecord) -> Int {
-        RecordHeader.size + 4 * 6 + claim.source.readableBytes + claim.target.readableBytes
-            + claim.token.readableBytes + VerifyRecord.secretSize
+    fileprivate static func verifySize(_ pair: DomainPair, _ token: ByteBuffer) -> Int {
+        RecordHeader.size + 4 * 6 + pair.source.readableBytes + pair.target.readableBytes
+            + token.readableBytes + VerifyRecord.secretSize
     }
 }

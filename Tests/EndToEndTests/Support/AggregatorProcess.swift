@@ -122,7 +122,6 @@ final class AggregatorProcess: Sendable {
         configuration = try scratch.write(plan.yaml(state: state.path), to: "imx-\(plan.name)/aggregator.yaml")
     }
 
-
     /// Where its commands reach it.
     var controlSocket: String { directory.appending(path: "state/control.sock").path }
 

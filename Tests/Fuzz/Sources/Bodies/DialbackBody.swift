@@ -71,7 +71,7 @@ struct DialbackBody {
         limits.pendingPerBlock = 1 + input.number(below: 6)
         limits.pendingInAll = 2 + input.number(below: 6)
         limits.pendingReserved = 1
-        limits.verifyBurst = 1 + input.number(below: 32)
+        limits.verifyBurst = 2 + input.number(below: 32)
         self.limits = limits
         acceptor = DialbackAcceptor(limits: limits)
         keys = ClaimTokens(key: Octets32(using: &draw))
