@@ -199,7 +199,7 @@ struct WatchedEnd {
     }
 
     private mutating func check(_ record: RecordHeader, _ lastTag: UInt32?) throws(Violation) {
-        try hold(!saidLast, "a record after the last CLOSE")
+        try hold(!saidLast, "a record of type \(record.type.rawValue) after the last CLOSE")
         if record.type == .hello, !record.flags.contains(.response) {
             try hold(!saidHello, "two HELLOs")
             saidHello = true
