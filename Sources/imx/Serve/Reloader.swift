@@ -4,14 +4,21 @@ import Dispatch
 import IMXFront
 import Logging
 import NIOCore
+import Synchronization
 
 /// Reads the configuration again while the aggregator runs: the whole file is checked before anything changes, and what
 /// stands goes on standing.
 final class Reloader: Sendable {
+    private struct State {
+        var waiting: [@Sendable (ReloadReport) -> Void] = []
+        var isStopped = false
+    }
+
     private let path: String
     private let node: NIOLoopBound<Node>
     private let eventLoop: any EventLoop
     private let logger: Logger
+    private let state = Mutex(State())
     /// Files are read here, one reload after the other; never on the event loop.
     private let queue = DispatchQueue(label: "imx.reload")
 
@@ -22,20 +29,45 @@ final class Reloader: Sendable {
         self.logger = logger
     }
 
-    /// Reads and applies the file; `completion` runs on the event loop.
+    /// Reads and applies the file; `completion` runs on the event loop. Requests that come while one is under way are
+    /// one more reload together.
     func reload(completion: @escaping @Sendable (ReloadReport) -> Void) {
-        queue.async { [self] in
-            do {
-                let new = try AggregatorConfiguration.load(path: path, adapters: CompiledAdapters.schemas)
-                // One after the other, so that an older file never overtakes a newer one.
-                try eventLoop.submit { [self] in take(new, completion) }.wait()
-            } catch let error as ConfigurationError {
-                let problems = error.problems.map(\.description)
-                eventLoop.execute { [self] in finish(ReloadReport(problems: problems), completion) }
-            } catch {
-                eventLoop.execute { [self] in finish(ReloadReport(problems: ["\(error)"]), completion) }
+        let isFirst = state.withLock { state in
+            guard !state.isStopped else { return false }
+            state.waiting.append(completion)
+            return state.waiting.count == 1
+        }
+        if isFirst { queue.async { self.run() } }
+    }
+
+    /// Begins no further reload, and waits for the one under way. To be called while the event loop still runs, and not
+    /// on it.
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        queue.sync {}
+    }
+
+    private func run() {
+        let (completions, isStopped) = state.withLock { state in
+            defer { state.waiting = [] }
+            return (state.waiting, state.isStopped)
+        }
+        guard !isStopped, !completions.isEmpty else { return }
+        let done = DispatchSemaphore(value: 0)
+        let result = Result { try AggregatorConfiguration.load(path: path, adapters: CompiledAdapters.schemas) }
+        eventLoop.execute { [self] in
+            let completion: @Sendable (ReloadReport) -> Void = { report in
+                for completion in completions { completion(report) }
+                done.signal()
+            }
+            switch result {
+            case .success(let new): take(new, completion)
+            case .failure(let error as ConfigurationError):
+                finish(ReloadReport(problems: error.problems.map(\.description)), completion)
+            case .failure(let error): finish(ReloadReport(problems: ["\(error)"]), completion)
             }
         }
+        done.wait()
     }
 
     private func take(_ new: AggregatorConfiguration, _ completion: @escaping @Sendable (ReloadReport) -> Void) {

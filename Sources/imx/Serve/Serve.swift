@@ -52,6 +52,7 @@ enum Serve {
         }
         logger.notice("stopping", metadata: ["signal": "\(signal)"])
         control.stop()
+        reloader.stop()
         stop(node, within: configuration.stopWithin, loop)
         try? group.syncShutdownGracefully()
         logger.notice("stopped")
