@@ -301,7 +301,7 @@ extension AggregatorConfiguration.Limits {
         connections = try settings.integer("connections")
         connectionsFromAddress = try settings.integer("connections-from-address")
         connectionsFromNetwork = try settings.integer("connections-from-network")
-        connectionsUnverified = try settings.integer("connections-unverified")
+        connectionsUnproved = try settings.integer("connections-unproved")
         newConnections = try settings.integer("new-connections")
         connectionsToPeer = try settings.integer("connections-to-peer")
         rememberedMessages = try settings.integer("remembered-messages")

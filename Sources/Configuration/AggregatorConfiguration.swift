@@ -106,7 +106,7 @@ package struct AggregatorConfiguration: Sendable {
         /// Connections from one network.
         package let connectionsFromNetwork: Int
         /// Connections from peers that have proved nothing.
-        package let connectionsUnverified: Int
+        package let connectionsUnproved: Int
         /// New connections in a minute from one network address.
         package let newConnections: Int
         /// Connections to one peer service.

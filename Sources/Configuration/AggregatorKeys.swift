@@ -234,7 +234,7 @@ package enum AggregatorKeys {
             "Connections that one network, an IPv4 /24 or an IPv6 /56, may hold open to here"
         ),
         SettingsKey(
-            "connections-unverified",
+            "connections-unproved",
             .integer(1...1_000_000),
             .defaultsTo("2048"),
             "Connections to here at a time on which nobody has proved to be anybody; a quarter is kept for known addresses"

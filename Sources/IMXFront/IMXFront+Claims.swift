@@ -83,6 +83,7 @@ extension IMXFront {
             pair.claim = .confirmed
             pair.confirmedAt = now
             pair.refusals = 0
+            pair.refusal = nil
             renew(pair, until: until, on: connection)
             pump(pair)
         case .failed where pair.connection !== connection:
@@ -91,10 +92,12 @@ extension IMXFront {
             log("trust was not renewed", pair, connection)
         case .failed(_, let code, let attempt, let retryAt):
             pair.refusals = attempt
-            guard let retryAt else {
-                let reason = text ?? "the peer refused to trust \(pair.source)"
-                return claimFailed(pair, Outcome(code, "\(pair.target) said: \(reason)"), on: connection)
-            }
+            let reason = text ?? "the peer refused to trust \(pair.source)"
+            let outcome = Outcome(code, "\(pair.target) said: \(reason)")
+            // That the tries are too many says less than why the first of them failed.
+            let word = code == .rateLimited ? pair.refusal ?? outcome : outcome
+            pair.refusal = word
+            guard let retryAt else { return claimFailed(pair, word, on: connection) }
             pair.claim = .later
             host.scheduler.schedule(after: retryAt - now) { [weak self, weak connection] in
                 guard let self, let connection, pair.claim == .later else { return }
@@ -112,6 +115,7 @@ extension IMXFront {
         guard pair.connection === connection else { return }
         pair.claim = .none
         pair.refusals = 0
+        pair.refusal = nil
         host.logger.notice("not trusted by the peer: \(outcome.code)", metadata: metadata(pair, connection))
         guard outcome.code == .notServedHere, let line = connection.line, !pair.isEmpty else {
             return refuse(pair, outcome)

@@ -30,7 +30,7 @@ extension IMXFront {
             transport.stopListening()
             for connection in sorted(connections.values) where connection.role == .acceptor {
                 if let endpoint { sendAway(connection, to: endpoint, seconds) }
-                connection.machine.close(.unavailable, "out of service", now: now)
+                connection.machine.close(.delivered, "out of service", now: now)  // IMX-1 §5.8
                 if connection.peer == nil { connection.mustClose = true }  // nobody there to say goodbye to
                 work(on: connection)
             }

@@ -109,7 +109,7 @@ extension IMXFront {
             stopCompletion = completion
             transport.stopListening()
             for connection in Array(connections.values) {
-                connection.machine.close(.unavailable, "shutting down", now: now)
+                connection.machine.close(.delivered, "shutting down", now: now)  // IMX-1 §5.8
                 if connection.peer == nil { connection.mustClose = true }  // nobody there to say goodbye
                 work(on: connection)
             }

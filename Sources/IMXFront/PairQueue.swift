@@ -35,6 +35,8 @@ final class PairQueue {
     var claim = Claim.none
     /// How often in a row the claim was not granted.
     var refusals = 0
+    /// Why it was not.
+    var refusal: Outcome?
     /// When the peer last said that it trusts us for the pair.
     var confirmedAt = Instant.start
     /// The timer after which trust is asked for again, before it runs out.

@@ -133,7 +133,7 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
         leave()
         if state == .hello {
             fail(
-                octets == 0 ? "the peer said nothing" : "the peer closed the connection during the TLS handshake",
+                octets == 0 ? "the peer said nothing" : TLSFailure.closedDuringHandshake,
                 context
             )
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import NIOCore
 import NIOTLS
 
@@ -18,6 +19,14 @@ final class TLSEndHandler: ChannelInboundHandler, RemovableChannelHandler {
     init(_ session: TLSSession, whenOver: @escaping () -> Void) {
         self.session = session
         self.whenOver = whenOver
+    }
+
+    /// An abrupt end of the transport is, as long as this handler is here, one of the handshake.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let failure = error as? IOError, failure.errnoCode == ECONNRESET else {
+            return context.fireErrorCaught(error)
+        }
+        context.fireErrorCaught(TLSFailure(TLSFailure.closedDuringHandshake))
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

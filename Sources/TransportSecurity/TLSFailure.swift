@@ -25,6 +25,8 @@ package struct TLSFailure: Error, CustomStringConvertible {
         }
     }
 
+    static let closedDuringHandshake = "the peer closed the connection during the TLS handshake"
+
     static func words(_ error: any Error) -> String {
         switch error {
         case let failure as TLSFailure: failure.description
@@ -37,7 +39,7 @@ package struct TLSFailure: Error, CustomStringConvertible {
     }
 
     private static func words(_ stack: NIOBoringSSLErrorStack) -> String {
-        if stack.contains(.eofDuringHandshake) { return "the peer closed the connection during the TLS handshake" }
+        if stack.contains(.eofDuringHandshake) { return closedDuringHandshake }
         // "Error: 268435703 error:100000f7:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER at ..."
         let names = stack.map { error -> String in
             // The place in BoringSSL's source follows.

@@ -3,8 +3,7 @@ import CLibCrypto
 
 /// The authorities that certificates are traced to.
 package final class TrustRoots: Sendable {
-    // libcrypto guards a store by a lock of its own; the pointer never changes, and the store is freed with its last user.
-    nonisolated(unsafe) let store: OpaquePointer
+    nonisolated(unsafe) let store: OpaquePointer  // reason: libcrypto locks a store itself; freed with us
     /// The files that could not be read, in words for people.
     package let problems: [String]
 

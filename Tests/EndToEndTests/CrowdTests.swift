@@ -19,7 +19,7 @@ extension EndToEnd {
             plan.peers["a.example"] = ports.north
             // Room for the crowd, so that it is the time alone that bounds it.
             plan.more =
-                "limits: { connections: 19000, connections-unverified: 24000, connections-from-address: 1000, "
+                "limits: { connections: 19000, connections-unproved: 24000, connections-from-address: 1000, "
                 + "connections-from-network: 19000, new-connections: 50000 }"
             south = try AggregatorProcess(plan, in: scratch)
             var other = AggregatorPlan(name: "north", listen: ports.north)

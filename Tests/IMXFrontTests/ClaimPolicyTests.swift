@@ -71,8 +71,7 @@ struct ClaimPolicyTests {
         a.users.send(try message("ann@a.example", "bob@b.example", id: "1"))
         internet.scheduler.advance(by: .seconds(40))
         #expect(b.users.deliveries.count == (isShown ? 1 : 0))
-        // Refused for now: the last attempts no longer make a connection of their own (dialback 4).
-        if !isShown { #expect(a.users.settlements.count == 1 && a.users.settlements[0].outcome.code.isTemporary) }
+        if !isShown { #expect(a.users.settlements.map(\.outcome.code) == [.notVerifiedNow]) }
     }
 
     @Test(

@@ -111,16 +111,8 @@ struct ProbeCommand: ParsableCommand {
     }
 
     private func use(_ configuration: AggregatorConfiguration, in plan: inout Probe.Plan) {
-        func servers(_ endpoints: [Endpoint]) -> [DNSSettings.Server] {
-            endpoints.map { DNSSettings.Server(address: $0.host, port: $0.port) }
-        }
-        let dns = configuration.dns
-        if dns.resolver == "recursive" { plan.dns.upstream = .recursive }
-        if !dns.servers.isEmpty { plan.dns.upstream = .servers(servers(dns.servers)) }
-        plan.dns.zones = dns.zones.map { DNSSettings.Zone(name: $0.key.name, servers: servers($0.value)) }
-        plan.dns.trustAnchorFile = dns.trustAnchor
-        plan.dns.defaultPort = dns.defaultPort
-        plan.policy = AddressPolicy(allowed: dns.allowedAddresses.compactMap { AddressRange($0) })
+        plan.dns = DNSSettings(configuration.dns)
+        plan.policy = AddressPolicy(allowed: configuration.dns.allowedAddresses.compactMap { AddressRange($0) })
         plan.tls = TLSSettings(
             extraRootFiles: configuration.tls.authorities,
             usesSystemRoots: configuration.tls.believesSystemAuthorities

@@ -286,8 +286,9 @@ extension Node {
             most: configuration.timeouts.reconnectMost
         )
         settings.connectTimeout = configuration.timeouts.connect
+        settings.connectionsPerPeer = configuration.limits.connectionsToPeer
         settings.admission.connections = configuration.limits.connections
-        settings.admission.unauthenticated = configuration.limits.connectionsUnverified
+        settings.admission.unauthenticated = configuration.limits.connectionsUnproved
         settings.admission.perAddress = configuration.limits.connectionsFromAddress
         settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
         settings.admission.newPerAddress = configuration.limits.newConnections

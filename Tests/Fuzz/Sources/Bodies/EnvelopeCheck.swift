@@ -136,7 +136,8 @@ extension FuzzInput {
     mutating func text() -> String { String(decoding: piece().readableBytesView, as: UTF8.self) }
 }
 
-/// The details with pieces of baggage of one name together: only their order among themselves means anything.
+/// The details with pieces of baggage of one name together: a field that we know from other records goes on wrapped and
+/// so behind the others; only the order of fields of one name means anything.
 private func ordered(_ details: Envelope.Details?) -> Envelope.Details {
     var details = details ?? .init()
     let pieces = details.baggage.enumerated().sorted {

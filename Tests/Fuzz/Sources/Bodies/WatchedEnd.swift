@@ -204,8 +204,10 @@ struct WatchedEnd {
             try hold(!saidHello, "two HELLOs")
             saidHello = true
         }
-        if record.type == .close, lastTag != CloseRecord.draining { saidLast = true }
-        if !saidHello { try hold(record.type == .close, "a record before HELLO") }
+        // The refusal of a CLOSE that came as a request has its type, and closes nothing.
+        let isClose = record.type == .close && !record.flags.contains(.response)
+        if isClose, lastTag != CloseRecord.draining { saidLast = true }
+        if !saidHello { try hold(isClose, "a record before HELLO") }
         guard record.flags.contains(.response) else { return }
         let key = key(record.type, record.tag)
         let left = mayAnswer[key] ?? 0
