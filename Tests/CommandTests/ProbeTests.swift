@@ -192,7 +192,7 @@ private func greeting(
         }
     }
 
-    @Test("IMX 4.4.9: the probe names the step that fails, the side at fault and the remedy", arguments: services)
+    @Test("Commands: the probe names the step that fails, the side at fault and the remedy", arguments: services)
     private func faults(service: Service) throws {
         let peer = try FakePeer(service.serve)
         let start = ContinuousClock.now
@@ -204,7 +204,7 @@ private func greeting(
         #expect(ContinuousClock.now - start < .seconds(15))
     }
 
-    @Test("IMX 4.4.9: where nobody listens the probe says so in words")
+    @Test("Commands: where nobody listens the probe says so in words")
     func closed() throws {
         let port = try FakePeer { _ in }.port
         let ended = try program.run(["probe", "127.0.0.1:\(port)"])
@@ -214,7 +214,7 @@ private func greeting(
         #expect(ended.out.hasSuffix("1 of 1 steps went wrong; the first: connect, theirs\n"))
     }
 
-    @Test("IMX 6.3(2): a peer that says yes to everything is found out, the unverified claim before all")
+    @Test("Commands: a peer that says yes to everything is found out, the unverified claim before all")
     func yes() throws {
         let peer = try FakePeer { connection in
             connection.write(FakePeer.preface)
