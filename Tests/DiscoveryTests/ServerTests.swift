@@ -2,6 +2,7 @@
 import Discovery
 import EnvelopeModel
 import Foundation
+import NIOCore
 import Testing
 
 /// Answers of every kind from real servers.
@@ -119,19 +120,32 @@ import Testing
         arguments: NameServerKind.allCases
     )
     func lives(kind: NameServerKind) async throws {
+        // How long a server takes to change its zone depends on the machine.
+        let lives = [0, 4, 20, 100]
         func records(_ host: String) -> String {
-            imxLine("zero 0 IN", "1 0 5290 - \(host).example") + imxLine("two 2 IN", "1 0 5290 - \(host).example")
+            lives.map { imxLine("live\($0) \($0) IN", "1 0 5290 - \(host).example") }.joined()
                 + "old A 127.9.9.1\nnew A 127.9.9.2\n"
         }
         let (server, bed) = try await Self.bed(kind, records("old")) { $0.limits.positiveSeconds = 1...3600 }
-        for name in ["zero.example", "two.example"] {
-            #expect(try await bed.service(name).hosts.map(\.name) == ["old.example"])
+        let start = NIODeadline.now()
+        for live in lives {
+            #expect(try await bed.service("live\(live).example").hosts.map(\.name) == ["old.example"])
         }
         try await server.change("example", records("new"))
-        #expect(try await bed.service("two.example").hosts.map(\.name) == ["old.example"])
-        #expect(try await bed.service("zero.example").hosts.map(\.name) == ["new.example"])
-        try await Task.sleep(for: .milliseconds(2500))
-        #expect(try await bed.service("two.example").hosts.map(\.name) == ["new.example"])
+        #expect(try await bed.service("live0.example").hosts.map(\.name) == ["new.example"])
+        var kept = 0
+        for live in lives.dropFirst() {
+            let names = try await bed.service("live\(live).example").hosts.map(\.name)
+            guard NIODeadline.now() - start < .seconds(Int64(live - 1)) else { continue }
+            kept += 1
+            #expect(names == ["old.example"], "kept for \(live) s")
+        }
+        #expect(kept > 0, "the server took \(NIODeadline.now() - start) to change its zone")
+        try await eventually("the new record", within: 60) {
+            try await bed.service("live4.example").hosts.map(\.name) == ["new.example"]
+        }
+        // It was no failure that ended the old one.
+        #expect(try await bed.counts.failed == 0)
     }
 
     @Test(
@@ -142,14 +156,16 @@ import Testing
         let (server, bed) = try await Self.bed(kind, "host A 127.9.9.1\n") {
             $0.limits.negativeSeconds = 1...900
             $0.limits.failureSeconds = 1
+            $0.limits.time = .seconds(5)
         }
         #expect(try await bed.resolve("late.example").text.hasPrefix("not found: "))
         server.stop()
         let start = ContinuousClock.now
         #expect(try await bed.resolve("other.example").text.hasPrefix("unavailable: "))
-        #expect(ContinuousClock.now - start < .seconds(6))
+        // The five seconds of a look-up, and what a busy machine adds to them.
+        #expect(ContinuousClock.now - start < .seconds(35))
         try await server.change("example", imxLine("late", "1 0 5290 - host.example") + "host A 127.9.9.1\n")
-        try await eventually("late.example", within: 30) {
+        try await eventually("late.example", within: 60) {
             if case .service = try await bed.resolve("late.example") { return true }
             return false
         }
