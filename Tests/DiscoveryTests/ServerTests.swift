@@ -2,6 +2,7 @@
 import Discovery
 import EnvelopeModel
 import Foundation
+import NIOCore
 import Testing
 
 /// Answers of every kind from real servers.
@@ -142,12 +143,13 @@ import Testing
         let (server, bed) = try await Self.bed(kind, "host A 127.9.9.1\n") {
             $0.limits.negativeSeconds = 1...900
             $0.limits.failureSeconds = 1
+            $0.limits.time = .seconds(5)
         }
         #expect(try await bed.resolve("late.example").text.hasPrefix("not found: "))
         server.stop()
         #expect(try await bed.resolve("other.example").text.hasPrefix("unavailable: "))
         try await server.change("example", imxLine("late", "1 0 5290 - host.example") + "host A 127.9.9.1\n")
-        try await eventually("late.example", within: 30) {
+        try await eventually("late.example", within: 60) {
             if case .service = try await bed.resolve("late.example") { return true }
             return false
         }

@@ -10,12 +10,13 @@ import Testing
 @testable import TransportSecurity
 
 /// Many certificates, many reloads, many handshakes.
-@Suite(.timeLimit(.minutes(5)), .serialized)
+@Suite(.timeLimit(.minutes(10)), .serialized)
 struct LoadTests {
     @Test("S47: 1,000 domains on one port: the right chain for each name, none for the others")
     func thousandDomains() async throws {
         let folder = try Folder()
         let authority = try Authority()
+        let begin = Date()
         for number in 0..<1000 {
             try folder.put(try authority.issue(.server("d\(number).example")), as: "d\(number).example")
         }
@@ -133,6 +134,7 @@ struct LoadTests {
         let (good, _) = try await client.attempt(port, "a.example")
         let flooder = try await Party(TLSSettings(usesSystemRoots: false))
         let name = try #require(Domain("a.example"))
+        let begin = NIODeadline.now()
         let flood = Task {
             for _ in 0..<50 {
                 try await flooder.run { transport, _ in
