@@ -116,7 +116,7 @@ extension DialbackBody {
             case .question(let record):
                 try hold(wire % 2 == 0 && message.from == UInt16(asker + 1), "a question in the wrong direction")
                 let node = 1 - asker
-                let action = nodes[node].verify(record, on: nil, from: .own, sourceIsServed: true, now: now)
+                let action = nodes[node].verify(record, on: nil, from: nil, sourceIsServed: true, now: now)
                 let isProved = try answer(record, action, from: node).code == .delivered
                 bus.answer(message, isProved, secret: cluster)
             case .answer(let isProved):
