@@ -210,7 +210,9 @@ struct World {
 
     /// Counts a claim that is made or taken where identifiers, tokens or tenants are other than as shipped.
     mutating func countClaim(for target: String, on index: Int, at party: Party) {
-        if variant.identifier != .hello || variant.tokensAreKnown || (variant.hasTenant && target == "m.example" && party == .a) {
+        if variant.identifier != .hello || variant.tokensAreKnown
+            || (variant.hasTenant && target == "m.example" && party == .a)
+        {
             otherDepartures += 1
         }
     }

@@ -88,7 +88,10 @@ let weakVariants = [
 ]
 
 extension SearchTests {
-    @Test("dialback 2, G.6: each weakening that lets an attack through is caught, and no other", arguments: weakVariants)
+    @Test(
+        "dialback 2, G.6: each weakening that lets an attack through is caught, and no other",
+        arguments: weakVariants
+    )
     func weakened(weak: Weak) {
         var variant = Variant()
         weak.weaken(&variant)
