@@ -76,13 +76,10 @@ struct DNSFacts {
 
     private static func own(_ domain: Domain, _ configuration: AggregatorConfiguration) throws -> Own {
         let records = ZoneRecords(domain: domain, configuration: configuration)
-        let devices = (try? System.enumerateDevices()) ?? []
-        let local = devices.compactMap { $0.address?.ipAddress }
         return Own(
             isHosted: configuration.domains.contains { $0.domain == domain },
             places: configuration.listen.flatMap { listener in
-                guard ["0.0.0.0", "::"].contains(listener.host) else { return [listener] }
-                return local.filter { listener.host == "::" || !$0.contains(":") }.map {
+                PeerParts.addresses(of: listener).map {
                     Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
                 }
             },

@@ -63,7 +63,7 @@ struct Claimant {
         -> DialbackClaimant.VerifyAction
     {
         var other = shipped
-        let right = other.verify(record, on: leg, from: .own, sourceIsServed: isServed, now: World.now)
+        let right = other.verify(record, on: leg, from: nil, sourceIsServed: isServed, now: World.now)
         guard variant.ignoresTarget || variant.sendsSecret || variant.tellsWhy else {
             shipped = other
             return right
