@@ -103,7 +103,7 @@ package struct AggregatorConfiguration: Sendable {
         package let inFlight: Int
         /// Octets of the largest record from a verified peer.
         package let recordSize: Int
-        /// Connections to and from peers.
+        /// Connections from peers.
         package let connections: Int
         /// Connections from one network address.
         package let connectionsFromAddress: Int

@@ -98,7 +98,7 @@ package enum AggregatorKeys {
         ),
         SettingsKey(
             "servers",
-            .list(.endpoint, count: 0...8),
+            .list(.nameServer, count: 0...8),
             .defaultsTo("[]"),
             "Recursive servers to ask in place of those of /etc/resolv.conf"
         ),
@@ -106,7 +106,7 @@ package enum AggregatorKeys {
             "zones",
             .table(
                 names: .domain,
-                values: .list(.endpoint, count: 1...8),
+                values: .list(.nameServer, count: 1...8),
                 example: "corp.example: [ \"10.0.0.53:53\" ]"
             ),
             .defaultsTo("{}"),
@@ -231,7 +231,7 @@ package enum AggregatorKeys {
             "connections",
             .integer(1...1_000_000),
             .defaultsTo("4096"),
-            "Connections to and from peers that are open at a time"
+            "Connections from peers that are open at a time; a sixteenth is kept for known addresses"
         ),
         SettingsKey(
             "connections-from-address",

@@ -38,7 +38,7 @@ extension IMXFront {
                 let reason = policy.addressRefusal(attempt.endpoint.host, attempt.endpoint.port)
             {
                 host.count(.refusedAddress)
-                tryFailed(link, reason)
+                noteFailure(link, reason)
                 continue
             }
             return dial(link, attempt)
@@ -112,10 +112,18 @@ extension IMXFront {
 
     // MARK: Failure
 
-    private func tryFailed(_ link: PeerLink, _ reason: String) {
+    private func noteFailure(_ link: PeerLink, _ reason: String) {
         link.lastFailure = reason
         link.hasUnreached = true
-        host.logger.notice("peer not reached", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+        notice(
+            "peer not reached",
+            metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"],
+            from: SourceAddress(link.endpoint.host).network
+        )
+    }
+
+    private func tryFailed(_ link: PeerLink, _ reason: String) {
+        noteFailure(link, reason)
         // For a verification one address is enough (IMX-1 §6.4).
         link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
     }
@@ -153,6 +161,7 @@ extension IMXFront {
     /// Every place of the round has failed.
     private func roundFailed(_ link: PeerLink) {
         link.attempts = []
+        link.tellWaiters(.failure(PeerLink.LinkFailure(reason: link.lastFailure ?? "there is no place to dial")))
         if !link.connections.isEmpty { return stopGrowing(link) }
         let isRedirected = link.pairs.contains { $0.peer.redirection != nil }
         if !isRedirected, !link.hasUnreached, let domain = link.key.serverName, let reason = link.lastFailure {
@@ -264,6 +273,7 @@ extension IMXFront {
             return completion(.failure(.init(reason: "\(domain) publishes no place that proves enough")))
         }
         guard mayGoOn(link.opening == nil) else {
+            retireIfUnused(link)
             return completion(.failure(.init(reason: "no dial is made for this claim")))
         }
         link.waiters.append(

@@ -70,6 +70,7 @@ extension IMXFront {
         let pair = DomainPair(source: claim.source, target: claim.target)
         connection.claimed = ByteBuffer(bytes: claim.source.readableBytesView)
         if connection.hasRoom(for: pair, limit: settings.pairsPerConnection, now: now) { return false }
+        connection.burden.refusals &+= 1
         count(.claim(.rateLimited))
         notice("claim refused", on: connection, metadata: ["outcome": "\(OutcomeCode.rateLimited)"])
         connection.machine.answer(

@@ -20,7 +20,13 @@ extension IMXFront {
 
     package func refused(from address: String, reason: String) {
         host.count(.refusedConnection)
-        burst { notice("connection refused", metadata: ["address": "\(address)", "reason": "\(reason)"]) }
+        burst {
+            notice(
+                "connection refused",
+                metadata: ["address": "\(address)", "reason": "\(reason)"],
+                from: SourceAddress(address).network
+            )
+        }
     }
 
     package func connected(_ handle: ConnectionHandle, security: ConnectionSecurity?) {

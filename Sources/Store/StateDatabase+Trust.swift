@@ -24,7 +24,7 @@ extension StateDatabase {
         }
     }
 
-    /// The most domains that are remembered; beyond it those are forgotten that were seen longest ago.
+    /// The most domains that are remembered; beyond it those are forgotten that came last.
     public static let trustLimit = 200_000
 
     /// Everything that is remembered. Waits for the disk.
@@ -67,7 +67,7 @@ extension StateDatabase {
         try db.cachedStatement(
             sql: """
                 DELETE FROM peer_trust WHERE domain IN
-                (SELECT domain FROM peer_trust ORDER BY seen DESC LIMIT -1 OFFSET ?)
+                (SELECT domain FROM peer_trust ORDER BY since LIMIT -1 OFFSET ?)
                 """
         ).execute(arguments: [trustLimit])
     }

@@ -12,7 +12,7 @@ import Testing
 struct TrustLifeTests {
     private func ids(_ range: Range<Int>) -> [String] { range.map(String.init) }
 
-    @Test("IMX 6.3: what a peer refuses because its trust has run out is claimed and sent again, in order")
+    @Test("IMX 6.3(3): what a peer refuses because its trust has run out is claimed and sent again, in order")
     func runsOut() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])
@@ -26,7 +26,7 @@ struct TrustLifeTests {
         #expect(a.balances && a.core.status.waiting == 0)
     }
 
-    @Test("IMX 6.3: trust is renewed before it runs out")
+    @Test("IMX 6.3(3): trust is renewed before it runs out")
     func renewed() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"]) { $0.dialback.trustLife = .seconds(20) }
@@ -57,7 +57,7 @@ struct TrustLifeTests {
         #expect(a.balances && a.core.status.waiting == 0)
     }
 
-    @Test("IMX 4.2: a look-up that answers late is asked once, and forgets nobody")
+    @Test("IMX 4.2.3: a look-up that answers late is asked once, and forgets nobody")
     func lateLookUp() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])

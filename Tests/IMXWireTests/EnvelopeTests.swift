@@ -101,7 +101,7 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         #expect(message.details?.extra.isEmpty != false)
     }
 
-    @Test("IMX 4.6.1: attributes that ride on a message travel on")
+    @Test("I.1.3: attributes that ride on a message travel on")
     func attributes() throws {
         var out = ByteBuffer()
         try Samples.fullMessage().write(to: &out, tag: 1)

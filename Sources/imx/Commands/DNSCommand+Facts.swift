@@ -124,9 +124,8 @@ struct DNSFacts {
         isHosted: Bool
     ) throws -> Own {
         let records = ZoneRecords(domain: domain, configuration: configuration)
-        let devices = (try? System.enumerateDevices()) ?? []
-        let local = devices.compactMap { $0.address?.ipAddress }
         return Own(
+<<<<<<< HEAD
             isHosted: isHosted,
             places: configuration.dns.reachedAt
                 + configuration.listen.flatMap { listener in
@@ -135,6 +134,14 @@ struct DNSFacts {
                         Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
                     }
                 },
+=======
+            isHosted: configuration.domains.contains { $0.domain == domain },
+            places: configuration.listen.flatMap { listener in
+                PeerParts.addresses(of: listener).map {
+                    Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
+                }
+            },
+>>>>>>> main
             records: records,
             tlsa: try records.certificate.map(ZoneRecords.tlsa(ofCertificate:))
         )

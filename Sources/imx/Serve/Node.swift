@@ -16,6 +16,8 @@ import TransportSecurity
 final class Node {
     /// What the running parts were made from.
     let startedWith: AggregatorConfiguration
+    /// What the adapters were made with, each once.
+    private var adapters: [AggregatorConfiguration.AdapterSection]
     /// What is in force now.
     private(set) var configuration: AggregatorConfiguration
     let core: AggregatorCore
@@ -45,6 +47,7 @@ final class Node {
         eventLoop: any EventLoop
     ) throws {
         startedWith = configuration
+        adapters = configuration.adapters
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.levelSwitch = levelSwitch
@@ -157,6 +160,9 @@ final class Node {
         )
     }
 
+    /// Where the other nodes of the cluster find this one.
+    var nodeSocket: String? { bus?.path }
+
     /// Takes questions from the other nodes of the cluster, where this is one.
     func joinNodes() -> EventLoopFuture<Void> { bus?.listen() ?? eventLoop.makeSucceededVoidFuture() }
 
@@ -237,6 +243,7 @@ extension Node {
             // An adapter is made once; what makes it fail leaves those before it without domains, and harmless.
             for section in new.adapters where !core.hasAdapter(named: section.name) {
                 try core.addAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
+                adapters.append(section)
                 report.changes.append("adapters.\(section.name) was added")
             }
         } catch {
@@ -253,14 +260,13 @@ extension Node {
             report.changes.append("peers")
         }
         trustPolicy.configuration = new
-        front.policyChanged()
         if old.blocked != new.blocked { report.changes.append("block") }
         front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
             report.changes.append("log.level is \(new.logLevel)")
         }
-        report.waiting = startedWith.waitsForRestart(in: new)
+        report.waiting = startedWith.waitsForRestart(in: new, adapters: adapters)
         return report
     }
 

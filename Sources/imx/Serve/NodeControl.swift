@@ -70,7 +70,7 @@ final class NodeControl: ControlHandler {
         let endpoint = to.flatMap { Endpoint($0) }
         if let to, endpoint == nil { return answer(.refused("\"\(to)\" is not a host and a port")) }
         tool.host.logger.notice("draining", metadata: ["to": "\(to ?? "wherever the look-up leads")"])
-        let count = front.peers.count
+        let count = front.status.incoming + front.status.outgoing
         front.drain(to: endpoint.map { PeerEndpoint(host: $0.host, port: $0.port) }, seconds: seconds) {
             answer(.drained(connections: count))
         }

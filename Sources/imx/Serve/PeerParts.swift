@@ -25,16 +25,18 @@ enum PeerParts {
         AddressPolicy(
             allowed: configuration.dns.allowedAddresses.compactMap { AddressRange($0) },
             listeners: configuration.listen.flatMap { listener in
-                addresses(of: listener).compactMap { AddressPolicy.Listener(address: $0, port: listener.port) }
+                (addresses(of: listener) + [listener.host]).compactMap {
+                    AddressPolicy.Listener(address: $0, port: listener.port)
+                }
             }
         )
     }
 
     /// The addresses at which a listener is reached: all of this machine's where it is bound to all.
-    private static func addresses(of listener: Endpoint) -> [String] {
+    static func addresses(of listener: Endpoint) -> [String] {
         guard listener.host == "0.0.0.0" || listener.host == "::" else { return [listener.host] }
         let devices = (try? System.enumerateDevices()) ?? []
-        return [listener.host] + devices.compactMap { $0.address?.ipAddress }
+        return devices.compactMap { $0.address?.ipAddress }.filter { listener.host == "::" || !$0.contains(":") }
     }
 
     /// What looks after the hosted domains' own records; nil where that is not wanted, or where nobody but this machine

@@ -181,7 +181,7 @@ final class AggregatorProcess: Sendable {
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
     /// Starts it and waits until it answers on its port and all its links are up.
-    func start(within limit: Duration = .seconds(20), awaitingLinks: Bool = true) async throws {
+    func start(within limit: Duration = .seconds(60), awaitingLinks: Bool = true) async throws {
         let run = runs.withLock {
             $0.count += 1
             return $0.count
@@ -201,7 +201,7 @@ final class AggregatorProcess: Sendable {
     }
 
     /// Waits until every adapter's link is up.
-    func linksUp(within limit: Duration = .seconds(20)) async throws {
+    func linksUp(within limit: Duration = .seconds(60)) async throws {
         let clock = ContinuousClock()
         let end = clock.now + limit
         while true {
@@ -228,7 +228,7 @@ final class AggregatorProcess: Sendable {
     }
 
     func status() async throws -> Status {
-        let (end, out) = try await run(["status", "--json"], within: .seconds(10))
+        let (end, out) = try await run(["status", "--json"], within: .seconds(60))
         guard end == .exited(0) else { throw HarnessError("imx status \(end)") }
         return try JSONDecoder().decode(Status.self, from: Data(out.utf8))
     }

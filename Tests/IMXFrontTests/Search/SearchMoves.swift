@@ -89,7 +89,7 @@ extension World {
             tag: 1,
             on: ConnectionHandle(rawValue: UInt64(index)),
             id: identifier,
-            from: .own,
+            from: AddressBlock(ipv4: 0),
             facts: facts,
             now: Self.now,
             using: &generator

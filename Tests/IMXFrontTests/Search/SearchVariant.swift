@@ -59,7 +59,7 @@ struct Claimant {
         -> DialbackClaimant.VerifyAction
     {
         guard variant.ignoresTarget || variant.sendsSecret || variant.tellsWhy else {
-            return shipped.verify(record, on: leg, from: .own, sourceIsServed: isServed, now: World.now)
+            return shipped.verify(record, on: leg, from: nil, sourceIsServed: isServed, now: World.now)
         }
         guard let key = shipped.byToken[record.token], var claim = shipped.claims[key.connection]?[key.pair],
             let secret = Octets32(record.secret)
