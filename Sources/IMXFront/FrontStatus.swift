@@ -72,15 +72,9 @@ extension IMXFront {
                 inFlight: connection.machine.requestsInFlight
             )
         }
-<<<<<<< HEAD
-        let waiting = links.values.prefix(Self.shown).compactMap { link -> PeerStatus? in
-            guard link.timer != nil else { return nil }
-            return PeerStatus(
-                id: nil,
-=======
         let waiting = links.values.lazy.filter { $0.timer != nil }.prefix(Self.shown).map { link in
             PeerStatus(
->>>>>>> main
+                id: nil,
                 isOutgoing: true,
                 address: link.endpoint.description,
                 state: "not reached: \(link.lastFailure ?? "the connection was lost"), trying again",

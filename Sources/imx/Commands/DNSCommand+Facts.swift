@@ -125,23 +125,13 @@ struct DNSFacts {
     ) throws -> Own {
         let records = ZoneRecords(domain: domain, configuration: configuration)
         return Own(
-<<<<<<< HEAD
             isHosted: isHosted,
             places: configuration.dns.reachedAt
                 + configuration.listen.flatMap { listener in
-                    guard ["0.0.0.0", "::"].contains(listener.host) else { return [listener] }
-                    return local.filter { listener.host == "::" || !$0.contains(":") }.map {
+                    PeerParts.addresses(of: listener).map {
                         Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
                     }
                 },
-=======
-            isHosted: configuration.domains.contains { $0.domain == domain },
-            places: configuration.listen.flatMap { listener in
-                PeerParts.addresses(of: listener).map {
-                    Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
-                }
-            },
->>>>>>> main
             records: records,
             tlsa: try records.certificate.map(ZoneRecords.tlsa(ofCertificate:))
         )
