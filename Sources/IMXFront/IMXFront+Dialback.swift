@@ -133,7 +133,7 @@ extension IMXFront {
             return true
         }
         guard let connection = connections[id.connection] else { return false }
-        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn)
+        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn, now: now)
         if let refusal { carryOut(refusal) }
         return refusal == nil
     }
