@@ -30,6 +30,11 @@ package struct DialbackAcceptor: Sendable {
     /// The number of claims under way.
     package var pendingCount: Int { quotas.total }
 
+    /// Whether claims on `connection` are under way.
+    package func isChecking(_ connection: ConnectionHandle) -> Bool {
+        !(connections[connection]?.pending.isEmpty ?? true)
+    }
+
     /// A CLAIM came on `connection`, from an address in `block`. The order of the checks is IMX-1 §6.4.
     ///
     /// - Parameter octetsIn: the octets that have come on the connection so far; claims on a connection without a
