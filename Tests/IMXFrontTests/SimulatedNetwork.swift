@@ -91,7 +91,7 @@ final class SimulatedNetwork {
                 endpoint.usesTLS
                 ? ConnectionSecurity(version: "TLSv1.3", serverName: serverName.name, exporter: exporter(lastStream, 1))
                 : nil
-            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)", security: acceptor)
+            listener.delegate?.accepted(far, from: Internet.address(transport.number), security: acceptor)
             let shown = SimulatedCertificate(names: listener.certificates[serverName.name] ?? [])
             let dialler =
                 endpoint.usesTLS
