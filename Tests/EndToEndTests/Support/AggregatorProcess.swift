@@ -24,6 +24,8 @@ struct AggregatorPlan: Sendable {
     var classes: [String: String] = [:]
     /// Hosted domains of another class: adapter and class.
     var strictDomains: [String: (adapter: String, class: String)] = [:]
+    /// Places to listen at beside the first, as the file spells them.
+    var furtherListeners: [String] = []
     /// Further lines of YAML.
     var more = ""
 
@@ -51,7 +53,7 @@ struct AggregatorPlan: Sendable {
         let strict = strictDomains.mapValues { "{ adapter: \($0.adapter), class: \($0.class) }" }
         return """
             name: \(name)
-            listen: [ "127.0.0.1:\(listen)" ]
+            listen: [ \((["127.0.0.1:\(listen)"] + furtherListeners).map { "\"\($0)\"" }.joined(separator: ", ")) ]
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
@@ -102,9 +104,13 @@ final class AggregatorProcess: Sendable {
         var adapters: [Adapter]
         var peers: [Peer]
         var drops: [Count]
+        var refusals: [Count]
 
         /// How often something was dropped for this reason.
         func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
+
+        /// How often this was refused to peers.
+        func refused(_ what: String) -> Int { refusals.first { $0.name == what }?.count ?? 0 }
 
         /// accepted = delivered + failed + expired + uncertain + waiting.
         var balances: Bool { ledger.accepted == ledger.settled + waiting }
