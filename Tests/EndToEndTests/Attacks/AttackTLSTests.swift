@@ -19,7 +19,7 @@ extension EndToEnd.AttackTLSTests {
         for domain in ["b.example", "b2.example"] { try await authority.certificate(domain, at: domain) }
         let port = try Ports.free()
         let field = try await Battlefield(name) { plan in
-            plan.furtherListeners = ["tls://127.0.0.1:\(port)"]
+            plan.secureListen = port
             plan.more = """
                 tls: { certificates: "\(authority.directory)", authorities: [ "\(authority.root)" ], \
                 system-authorities: false }
