@@ -6,6 +6,8 @@ import Synchronization
 struct AggregatorPlan: Sendable {
     var name: String
     var listen: UInt16
+    /// A further port, which speaks TLS.
+    var secureListen: UInt16?
     /// Foreign domain to the port of its aggregator.
     var peers: [String: UInt16] = [:]
     /// Adapter sections by their names, each as YAML in flow style.
@@ -51,7 +53,7 @@ struct AggregatorPlan: Sendable {
         let strict = strictDomains.mapValues { "{ adapter: \($0.adapter), class: \($0.class) }" }
         return """
             name: \(name)
-            listen: [ "127.0.0.1:\(listen)" ]
+            listen: [ "127.0.0.1:\(listen)"\(secureListen.map { ", \"tls://127.0.0.1:\($0)\"" } ?? "") ]
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
@@ -102,6 +104,7 @@ final class AggregatorProcess: Sendable {
         var adapters: [Adapter]
         var peers: [Peer]
         var drops: [Count]
+        var refusals: [Count]
 
         /// How often something was dropped for this reason.
         func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
