@@ -136,6 +136,7 @@ extension AggregatorConfiguration {
         }
         problems += tlsProblems(settings)
         problems += nodeProblems(settings)
+        problems += dnsProblems(settings)
         let hosted = Set(domains.map(\.name))
         for blocked in (try? settings.list("block")) ?? [] {
             guard let domain = try? blocked.domain("value"), hosted.contains(domain.name) else { continue }
@@ -172,6 +173,20 @@ extension AggregatorConfiguration {
                 remedy: "name their directory, for example: tls: { certificates: /etc/letsencrypt/live }"
             )
         }
+    }
+
+    /// Servers that nobody would ask.
+    private static func dnsProblems(_ settings: Settings) -> [ConfigurationProblem] {
+        guard let dns = try? settings.section("dns"), let resolver = try? dns.text("resolver"), resolver != "system",
+            let servers = try? dns.list("servers"), !servers.isEmpty
+        else { return [] }
+        return [
+            dns.problem(
+                at: "servers",
+                "\"dns.servers\" are not asked where dns.resolver is \(resolver)",
+                remedy: "remove them, or set dns.resolver to system"
+            )
+        ]
     }
 
     /// Nodes know each other by their key; a short one could be guessed.
@@ -270,6 +285,8 @@ extension AggregatorConfiguration.DNS {
         trustAnchor = settings.has("trust-anchor") ? try settings.text("trust-anchor") : nil
         defaultPort = UInt16(clamping: try settings.integer("default-port"))
         allowedAddresses = try settings.list("allow-addresses").map { try $0.text("value") }
+        watch = try settings.duration("watch")
+        reachedAt = try settings.endpoints("reached-at")
     }
 }
 
@@ -301,6 +318,7 @@ extension AggregatorConfiguration.Limits {
         connections = try settings.integer("connections")
         connectionsFromAddress = try settings.integer("connections-from-address")
         connectionsFromNetwork = try settings.integer("connections-from-network")
+        connectionsFromDomain = try settings.integer("connections-from-domain")
         connectionsUnproved = try settings.integer("connections-unproved")
         newConnections = try settings.integer("new-connections")
         connectionsToPeer = try settings.integer("connections-to-peer")

@@ -98,7 +98,7 @@ package enum AggregatorKeys {
         ),
         SettingsKey(
             "servers",
-            .list(.endpoint, count: 0...8),
+            .list(.nameServer, count: 0...8),
             .defaultsTo("[]"),
             "Recursive servers to ask in place of those of /etc/resolv.conf"
         ),
@@ -106,7 +106,7 @@ package enum AggregatorKeys {
             "zones",
             .table(
                 names: .domain,
-                values: .list(.endpoint, count: 1...8),
+                values: .list(.nameServer, count: 1...8),
                 example: "corp.example: [ \"10.0.0.53:53\" ]"
             ),
             .defaultsTo("{}"),
@@ -130,6 +130,18 @@ package enum AggregatorKeys {
             .list(.addressRange, count: 0...64),
             .defaultsTo("[]"),
             "Loopback, private and other special addresses that DNS records may lead to all the same"
+        ),
+        SettingsKey(
+            "watch",
+            .duration(.zero ... .seconds(604_800)),
+            .defaultsTo("1h"),
+            "How often the hosted domains' own records are looked up, to tell where they do not lead here; 0s for never"
+        ),
+        SettingsKey(
+            "reached-at",
+            .list(.peerListener, count: 0...16),
+            .defaultsTo("[]"),
+            "Where others reach what listens here, where that is somewhere else: at a router or a load balancer"
         ),
     ]
 
@@ -219,7 +231,7 @@ package enum AggregatorKeys {
             "connections",
             .integer(1...1_000_000),
             .defaultsTo("4096"),
-            "Connections to and from peers that are open at a time"
+            "Connections from peers that are open at a time; a sixteenth is kept for known addresses"
         ),
         SettingsKey(
             "connections-from-address",
@@ -232,6 +244,12 @@ package enum AggregatorKeys {
             .integer(1...1_000_000),
             .defaultsTo("256"),
             "Connections that one network, an IPv4 /24 or an IPv6 /56, may hold open to here"
+        ),
+        SettingsKey(
+            "connections-from-domain",
+            .integer(1...100_000),
+            .defaultsTo("32"),
+            "Connections to here on which one foreign domain, once it has proved itself, may be trusted at a time"
         ),
         SettingsKey(
             "connections-unproved",

@@ -75,6 +75,8 @@ public indirect enum SettingsKind: Sendable {
     case endpoint
     /// A numeric address and port to listen on; port 0 takes any free one.
     case listener
+    /// A numeric address and port to ask.
+    case nameServer
     /// The endpoint of another aggregator: a host and port, with `tls://` in front where the port speaks TLS.
     case peer
     /// A numeric address and port where other aggregators connect, with `tls://` in front for TLS; port 0 takes any.

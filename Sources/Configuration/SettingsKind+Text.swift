@@ -12,7 +12,7 @@ extension SettingsKind {
         case .domain: "a domain name"
         case .address: "an address (user@domain)"
         case .endpoint: "a host and port"
-        case .listener: "a numeric address and port"
+        case .listener, .nameServer: "a numeric address and port"
         case .peer: "a host and port, with tls:// in front where the port speaks TLS"
         case .peerListener: "a numeric address and port, with tls:// in front for TLS"
         case .addressRange: "a range of addresses"
@@ -40,6 +40,7 @@ extension SettingsKind {
         case .domain: "a.example"
         case .address: "alice@a.example"
         case .endpoint, .listener, .peer, .peerListener: "127.0.0.1:5290"
+        case .nameServer: "127.0.0.1:53"
         case .addressRange: "10.0.0.0/8"
         case .path: "/var/lib/imx"
         case .duration(let range): range.lowerBound.configurationText

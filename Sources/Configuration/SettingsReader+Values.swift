@@ -35,6 +35,7 @@ extension SettingsReader {
         case .address: Address(text).map { .address($0) }
         case .endpoint: Endpoint(text).flatMap { $0.port == 0 ? nil : .endpoint($0) }
         case .listener: Endpoint(text).flatMap { $0.isNumericHost ? .endpoint($0) : nil }
+        case .nameServer: Endpoint(text).flatMap { $0.isNumericHost && $0.port != 0 ? .endpoint($0) : nil }
         case .peer: Endpoint(peer: text).flatMap { $0.port == 0 ? nil : .endpoint($0) }
         case .peerListener: Endpoint(peer: text).flatMap { $0.isNumericHost ? .endpoint($0) : nil }
         case .addressRange: isAddressRange(text) ? .text(text) : nil
@@ -61,6 +62,8 @@ extension SettingsReader {
             "this link does not speak TLS: leave out tls://"
         case .endpoint, .listener, .peer, .peerListener:
             Endpoint(peer: text + ":5290") != nil ? "add the port, for example: \"\(printable(text)):5290\"" : nil
+        case .nameServer:
+            Endpoint(text + ":53") != nil ? "add the port, for example: \"\(printable(text)):53\"" : nil
         case .domain where !text.utf8.allSatisfy({ $0 < 0x80 }):
             "write an internationalised name in its ASCII form (xn--...)"
         default: nil

@@ -149,7 +149,7 @@ extension IMXFront {
         let action = claimant.verify(
             record,
             on: connection.handle,
-            from: block(of: connection.address),
+            from: connection.source.network,
             sourceIsServed: Domain(canonical: record.source).map(isHosted) ?? false,
             now: now
         )
@@ -159,12 +159,10 @@ extension IMXFront {
             connection.machine.vouch()
             connection.machine.answer(answer, to: .verify, tag: tag, now: now)
         case .refuse(let answer):
-            connection.machine.answer(answer, to: .verify, tag: tag, now: now)
+            refuse(answer, tag: tag, on: connection)
         case .ask(let node):
             let handle = connection.handle
-            guard let bus else {
-                return connection.machine.answer(DialbackClaimant.refusal, to: .verify, tag: tag, now: now)
-            }
+            guard let bus else { return refuse(DialbackClaimant.refusal, tag: tag, on: connection) }
             host.logger.debug(
                 "another node is asked whether it made a claim",
                 metadata: [
@@ -175,13 +173,24 @@ extension IMXFront {
             bus.ask(node, record) { [weak self] hasProved in
                 guard let self, let connection = connections[handle] else { return }
                 burst {
-                    if hasProved { connection.machine.vouch() }
-                    let answer = hasProved ? AnswerRecord(.delivered) : DialbackClaimant.refusal
-                    connection.machine.answer(answer, to: .verify, tag: tag, now: self.now)
+                    if hasProved {
+                        connection.machine.vouch()
+                        connection.machine.answer(AnswerRecord(.delivered), to: .verify, tag: tag, now: self.now)
+                    } else {
+                        self.refuse(DialbackClaimant.refusal, tag: tag, on: connection)
+                    }
                     self.markDirty(connection)
                 }
             }
         }
+    }
+
+    /// Refuses a VERIFY.
+    private func refuse(_ answer: AnswerRecord, tag: UInt32, on connection: FrontConnection) {
+        connection.burden.refusals &+= 1
+        count(.verify(answer.code))
+        notice("verification refused", on: connection, metadata: ["outcome": "\(answer.code)"])
+        connection.machine.answer(answer, to: .verify, tag: tag, now: now)
     }
 
     /// Another node of this aggregator was asked whether a claim of ours was made. Whether it was; the proof is on its
@@ -192,7 +201,7 @@ extension IMXFront {
             let action = claimant.verify(
                 record,
                 on: nil,
-                from: .own,
+                from: nil,
                 sourceIsServed: Domain(canonical: record.source).map(isHosted) ?? false,
                 now: now
             )

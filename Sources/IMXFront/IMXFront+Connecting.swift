@@ -38,7 +38,7 @@ extension IMXFront {
                 let reason = policy.addressRefusal(attempt.endpoint.host, attempt.endpoint.port)
             {
                 host.count(.refusedAddress)
-                tryFailed(link, reason)
+                noteFailure(link, reason)
                 continue
             }
             return dial(link, attempt)
@@ -120,10 +120,18 @@ extension IMXFront {
 
     // MARK: Failure
 
-    private func tryFailed(_ link: PeerLink, _ reason: String) {
+    private func noteFailure(_ link: PeerLink, _ reason: String) {
         link.lastFailure = reason
         link.hasUnreached = true
-        host.logger.notice("peer not reached", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+        notice(
+            "peer not reached",
+            metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"],
+            from: SourceAddress(link.endpoint.host).network
+        )
+    }
+
+    private func tryFailed(_ link: PeerLink, _ reason: String) {
+        noteFailure(link, reason)
         // For a verification one address is enough (IMX-1 §6.4).
         link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
     }
@@ -154,7 +162,7 @@ extension IMXFront {
         connection.isLeaving = true
         connection.machine.close(.refused, "certificate not accepted", now: now)
         markDirty(connection)
-        host.logger.notice("peer not trusted", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+        notice("peer not trusted", on: connection, metadata: ["domain": "\(link.dialled)", "reason": "\(reason)"])
         link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
         if link.hasStranded { tryNext(link) } else { regroup(link) }
     }
@@ -162,6 +170,7 @@ extension IMXFront {
     /// Every place of the round has failed.
     private func roundFailed(_ link: PeerLink) {
         link.attempts = []
+        link.tellWaiters(.failure(PeerLink.LinkFailure(reason: link.lastFailure ?? "there is no place to dial")))
         if !link.connections.isEmpty { return stopGrowing(link) }
         let isRedirected = link.pairs.contains { $0.peer.redirection != nil }
         if !isRedirected, !link.hasUnreached, let domain = link.key.serverName, let reason = link.lastFailure {
@@ -281,6 +290,7 @@ extension IMXFront {
             return completion(.failure(.init(reason: "\(domain) publishes no place that proves enough")))
         }
         guard mayGoOn(link.opening == nil) else {
+            retireIfUnused(link)
             return completion(.failure(.init(reason: "no dial is made for this claim")))
         }
         link.waiters.append(

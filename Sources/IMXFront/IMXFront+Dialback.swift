@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
-import Glibc
 import IMXWire
 import Logging
 import TransportSecurity
@@ -21,7 +20,7 @@ extension IMXFront {
                 tag: tag,
                 on: connection.handle,
                 id: id,
-                from: block(of: connection.address),
+                from: connection.source.network,
                 octetsIn: connection.machine.counters.octetsIn,
                 facts: facts(of: pair, on: connection),
                 now: now,
@@ -36,8 +35,10 @@ extension IMXFront {
         guard let source = Domain(canonical: pair.source), let target = Domain(canonical: pair.target) else {
             return DialbackAcceptor.Facts(targetIsHosted: false)
         }
+        // What a certificate says is looked at last: it takes longest.
+        guard isHosted(target) else { return DialbackAcceptor.Facts(targetIsHosted: false) }
         return DialbackAcceptor.Facts(
-            targetIsHosted: isHosted(target),
+            targetIsHosted: true,
             sourceIsHosted: isHosted(source),
             policyAllows: !policy.isBlocked(source) && suffices(connection, for: source, target),
             isCertified: level(of: connection, for: source) == .certificate
@@ -91,6 +92,7 @@ extension IMXFront {
         case .refuse(let handle, let domains, let tag, let answer, let close):
             guard let connection = connections[handle] else { return }
             connection.legLevels[domains] = nil
+            connection.burden.refusals &+= 1
             connection.machine.answer(answer, to: .claim, tag: tag, now: now)
             if close { connection.machine.close(.notVerified, "too many failed claims", now: now) }
             markDirty(connection)
@@ -125,6 +127,7 @@ extension IMXFront {
             let reason = "it has proved too little: \(demand(hosted: target, peer: source))"
             return carryOut(.refuse(connection.handle, domains, tag: tag, answer, close: false), because: reason)
         }
+        guard !refuseForWantOfConnections(source, domains, tag, until: until, on: connection) else { return }
         connection.machine.markAuthenticated()
         connection.trust(source, target, until: until, level: level)
         connection.machine.answer(answer, to: .claim, tag: tag, now: now)
@@ -177,7 +180,7 @@ extension IMXFront {
             return true
         }
         guard let connection = connections[id.connection] else { return false }
-        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn)
+        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn, now: now)
         if let refusal { carryOut(refusal) }
         return refusal == nil
     }
@@ -243,17 +246,5 @@ extension IMXFront {
             else { continue }
             settleClaim(pair, outcome, text: "no answer to the claim in time", on: connection)
         }
-    }
-
-    // MARK: Helpers
-
-    func block(of address: String) -> AddressBlock {
-        var v4 = in_addr()
-        if inet_pton(AF_INET, address, &v4) == 1 { return AddressBlock(ipv4: UInt32(bigEndian: v4.s_addr)) }
-        var v6 = in6_addr()
-        guard inet_pton(AF_INET6, address, &v6) == 1 else { return AddressBlock(ipv4: 0) }
-        return AddressBlock(
-            ipv6High: withUnsafeBytes(of: v6) { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
-        )
     }
 }

@@ -2,7 +2,6 @@
 import AdapterKit
 import Discovery
 import EnvelopeModel
-import Glibc
 import IMXWire
 import Logging
 import NIOCore
@@ -69,7 +68,7 @@ extension IMXFront {
             let isConfigured = service.origin == .configured
             return follow(record, peer, endpoints, level: .dialback, isConfigured: isConfigured, connection)
         }
-        if Self.isNumeric(name) { return followOutside(record, peer, [name], connection) }
+        if NumericAddress(name) != nil { return followOutside(record, peer, [name], connection) }
         guard let hostDomain = Domain(name) else { return refuse(record, .notFound, on: connection) }
         resolver.resolve(hostDomain) { [weak self] resolution in
             guard let self else { return }
@@ -124,7 +123,7 @@ extension IMXFront {
                 "port": "\(record.port)",
             ]
         )
-        takeAway(peer, from: connection, line)
+        takeAway(peer, from: connection)
         host.scheduler.schedule(after: end - now) { [weak self] in
             guard let self, peer.pairs.isEmpty, foreignDomains[peer.name] === peer else { return }
             foreignDomains[peer.name] = nil
@@ -132,16 +131,18 @@ extension IMXFront {
     }
 
     /// Moves the domain's pairs to the new host, each once its requests in flight have their end here.
-    private func takeAway(_ peer: PeerDomain, from connection: FrontConnection, _ line: PeerLine) {
+    private func takeAway(_ peer: PeerDomain, from connection: FrontConnection) {
         guard let old = connection.link else { return }
         let moving = peer.pairs.filter { $0.link === old }
         for pair in moving {
-            line.pairs.removeAll { $0 === pair }
+            if let own = pair.connection?.line {  // which may be another connection of the same link
+                own.pairs.removeAll { $0 === pair }
+                own.turn = 0
+            }
             old.pairs.removeAll { $0 === pair }
             pair.leaveConnection()
             pair.link = nil
         }
-        line.turn = 0
         // All who are sent away at once do not arrive at once.
         if let redirection = peer.currentRedirection(now: now), let link = link(for: peer, by: redirection) {
             let isQuiet = link.connections.isEmpty && link.opening == nil && link.timer == nil
@@ -160,13 +161,8 @@ extension IMXFront {
             metadata: [
                 "peer": "\(connection.peerName)", "domain": "\(String(buffer: record.domain))",
                 "host": "\(String(buffer: record.host))", "reason": "\(reason.rawValue)",
-            ]
+            ],
+            from: connection.source.network
         )
-    }
-
-    private static func isNumeric(_ host: String) -> Bool {
-        var v4 = in_addr()
-        var v6 = in6_addr()
-        return inet_pton(AF_INET, host, &v4) == 1 || inet_pton(AF_INET6, host, &v6) == 1
     }
 }

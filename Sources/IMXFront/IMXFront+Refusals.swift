@@ -83,6 +83,7 @@ extension IMXFront {
         let pair = DomainPair(source: claim.source, target: claim.target)
         connection.claimed = ByteBuffer(bytes: claim.source.readableBytesView)
         if connection.hasRoom(for: pair, limit: settings.pairsPerConnection, now: now) { return false }
+        connection.burden.refusals &+= 1
         count(.claim(.rateLimited))
         notice("claim refused", on: connection, metadata: ["outcome": "\(OutcomeCode.rateLimited)"])
         connection.machine.answer(
@@ -91,6 +92,40 @@ extension IMXFront {
             tag: tag,
             now: now
         )
+        return true
+    }
+
+    /// IMX 4.3.2: refuses the trust that was just proved where `source` is trusted on as many connections to here as one
+    /// domain may have; notes it where it is not. Nobody who has not proved the domain learns how many it has.
+    ///
+    /// A connection that serves nobody else is closed with the reason; its other domains do not suffer for this one.
+    func refuseForWantOfConnections(
+        _ source: Domain,
+        _ pair: DomainPair,
+        _ tag: UInt32,
+        until: Instant,
+        on connection: FrontConnection
+    ) -> Bool {
+        guard connection.role == .acceptor else { return false }
+        let handle = connection.handle
+        guard !provedDomains.admits(source, on: handle, most: settings.admission.perDomain, now: now) else {
+            provedDomains.note(source, on: handle, until: until, most: settings.pairsPerConnection, now: now)
+            return false
+        }
+        let reason = ConnectionAdmission.Refusal.tooManyFromDomain
+        count(.connection(reason: reason.rawValue))
+        notice(
+            "connection refused",
+            metadata: ["address": "\(connection.address)", "domain": "\(source)", "reason": "\(reason.rawValue)"],
+            from: connection.source.network
+        )
+        connection.legLevels[pair] = nil
+        let text = "too many connections of \(source)"
+        connection.machine.answer(AnswerRecord(.rateLimited, text: text), to: .claim, tag: tag, now: now)
+        if connection.trusted.isEmpty, !acceptor.isChecking(handle) {
+            connection.machine.close(.rateLimited, text, now: now)
+        }
+        markDirty(connection)
         return true
     }
 

@@ -51,6 +51,9 @@ extension IMXFront {
         among isConcerned: (FrontConnection.TrustedPair) -> Bool
     ) -> [(FrontConnection.TrustedPair, String)] {
         let ended = connection.endTrust { isConcerned($0) && !mayStay($0) }
+        guard !ended.isEmpty else { return [] }
+        let left = Set(ended.map(\.source)).subtracting(connection.trusted.values.map(\.source))
+        for source in left { provedDomains.forget(source, on: connection.handle) }
         return ended.map { pair in
             if policy.isBlocked(pair.source) { return (pair, "blocked") }
             guard isHosted(pair.target) else { return (pair, "not hosted here") }

@@ -52,6 +52,7 @@ package final class IMXFront: Adapter, TransportDelegate {
     var admission: ConnectionAdmission
     /// Connections to here that were taken in and have not shaken hands yet.
     var shaking: [ConnectionHandle: SourceAddress] = [:]
+    var provedDomains = ProvedDomains()
     var connectionClock: ConnectionClock
     var crowd = CrowdGauge()
     /// Called when many connections have gone, so that their memory may go back to the system.

@@ -9,7 +9,7 @@ import EnvelopeModel
 struct RateSketch<Key: Hashable> {
     private static var width: Int { 8192 }
     private static var rows: Int { 2 }
-    private var counts = [UInt16](repeating: 0, count: Self.width * Self.rows)
+    private var counts = [UInt32](repeating: 0, count: Self.width * Self.rows)
     private var minute: UInt64 = 0
 
     /// Counts `key` once more; gives its count in this minute.
@@ -20,7 +20,7 @@ struct RateSketch<Key: Hashable> {
             for index in counts.indices { counts[index] = 0 }
         }
         let hash = UInt(bitPattern: key.hashValue)
-        var least = UInt16.max
+        var least = UInt32.max
         for row in 0..<Self.rows {
             let place = row * Self.width + Int(truncatingIfNeeded: hash >> UInt(row * 16)) & (Self.width - 1)
             if counts[place] < .max { counts[place] += 1 }

@@ -47,6 +47,9 @@ package final class UnixNodeBus: NodeBus {
         lastID = generator.next()
     }
 
+    /// Where this node's socket is.
+    package var path: String { path(node.number) }
+
     private func path(_ node: UInt16) -> String { "\(directory)/node-\(node).sock" }
 
     /// Listens at the node's socket. One that a killed process left behind is replaced.

@@ -24,7 +24,7 @@ extension StateDatabase {
         }
     }
 
-    /// The most domains that are remembered; beyond it those are forgotten that were seen longest ago.
+    /// The most domains that are remembered; beyond it those are forgotten that came last.
     public static let trustLimit = 200_000
 
     /// Everything that is remembered. Waits for the disk.
@@ -42,9 +42,10 @@ extension StateDatabase {
         }
     }
 
-    /// Remembers what a domain has shown, or with level 0 forgets the domain. Never waits.
+    /// Remembers what a domain has shown, or with level 0 forgets the domain. Never waits; what finds no room
+    /// while the disk fails is lost and counted.
     public func remember(_ record: TrustRecord) {
-        schedule { $0.trust[record.domain] = record }
+        schedule { $0.take(record) }
     }
 
     static func write(_ trust: TrustRecord, _ db: Database) throws {
@@ -66,7 +67,7 @@ extension StateDatabase {
         try db.cachedStatement(
             sql: """
                 DELETE FROM peer_trust WHERE domain IN
-                (SELECT domain FROM peer_trust ORDER BY seen DESC LIMIT -1 OFFSET ?)
+                (SELECT domain FROM peer_trust ORDER BY since LIMIT -1 OFFSET ?)
                 """
         ).execute(arguments: [trustLimit])
     }

@@ -9,14 +9,16 @@ package struct XMLElement {
     /// The element's name, or ``XMLName/unknown``.
     package var name: XMLName { store.nodes[index].name }
 
-    /// The local name of an element that the vocabulary does not know; empty for those that it knows.
+    /// The local name of an element that the vocabulary does not know; empty for those that it knows, and for a name
+    /// beyond ``XMLLimits/nameOctets``, which only an oversize stanza and the stream's own element can have.
     package var unknownLocalName: String {
         let spelling = store.slice(store.nodes[index].octets).readableBytesView
         let start = spelling.lastIndex(of: XMLVocabulary.separator).map { $0 + 1 } ?? spelling.startIndex
         return String(decoding: spelling[start...], as: UTF8.self)
     }
 
-    /// The namespace of an element that the vocabulary does not know; empty for those that it knows.
+    /// The namespace of an element that the vocabulary does not know; empty for those that it knows, and with a name
+    /// beyond ``XMLLimits/nameOctets``.
     package var unknownNamespace: String {
         let spelling = store.slice(store.nodes[index].octets).readableBytesView
         guard let end = spelling.lastIndex(of: XMLVocabulary.separator) else { return "" }

@@ -153,7 +153,8 @@ final class XMLStreamCore {
         textMayExtend = false
         var violation: XMLLimit?
         let first = UInt32(truncatingIfNeeded: store.attributes.count)
-        let (number, spelling) = look(up: name, &violation)
+        let known = look(up: name)
+        if known == nil { violation = .nameOctets }
         var place = 0
         while let list, let key = list[place], let value = list[place + 1] {
             if place >= limits.attributes * 2 {
@@ -166,15 +167,18 @@ final class XMLStreamCore {
                 violation = .valueOctets
                 continue
             }
-            let (name, spelling) = look(up: key, &violation)
+            guard let (name, spelling) = look(up: key) else {
+                violation = .nameOctets
+                continue
+            }
             store.append(XMLStore.Attribute(name: name, spelling: spelling, value: store.append(octets)))
         }
         let index = store.nodes.count
         let attributes = XMLStore.Range(start: first, end: UInt32(truncatingIfNeeded: store.attributes.count))
         store.append(
             XMLStore.Node(
-                name: number,
-                octets: spelling,
+                name: known?.name ?? .unknown,
+                octets: known?.spelling ?? XMLStore.Range(start: 0, end: 0),
                 attributes: attributes,
                 next: UInt32(truncatingIfNeeded: index + 1)
             )
@@ -183,15 +187,12 @@ final class XMLStreamCore {
         return index
     }
 
-    private func look(up name: UnsafePointer<CChar>, _ violation: inout XMLLimit?) -> (XMLName, XMLStore.Range) {
+    /// The number of a name, and its octets where it has none; nil where it is too long to be kept.
+    private func look(up name: UnsafePointer<CChar>) -> (name: XMLName, spelling: XMLStore.Range)? {
         let octets = UnsafeRawBufferPointer(start: name, count: strlen(name))
         let number = vocabulary.name(of: octets)
         guard number == .unknown else { return (number, XMLStore.Range(start: 0, end: 0)) }
-        if octets.count > limits.nameOctets {
-            violation = .nameOctets
-            return (.unknown, XMLStore.Range(start: 0, end: 0))
-        }
-        return (.unknown, store.append(octets))
+        return octets.count > limits.nameOctets ? nil : (.unknown, store.append(octets))
     }
 
     // MARK: Limits

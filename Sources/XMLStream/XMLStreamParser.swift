@@ -9,7 +9,7 @@ package enum XMLStreamEvent {
     case opened(XMLElement)
     /// A stanza, complete.
     case stanza(XMLElement)
-    /// A stanza that broke a limit: its name and attributes, and nothing inside.
+    /// A stanza that broke a limit: its name and attributes where they are within theirs, and nothing inside.
     case oversize(XMLElement, XMLLimit)
     /// The stream ended in order.
     case closed

@@ -17,6 +17,8 @@ extension DNSSettings {
         }
         trustAnchorFile = dns.trustAnchor
         defaultPort = dns.defaultPort
+        // Strangers' delegations must not lead to this machine; a server that is configured may be here.
+        asksLoopbackServers = dns.resolver != "recursive" || !dns.zones.isEmpty
     }
 }
 

@@ -148,7 +148,7 @@ struct BoundsTests {
         #expect(world.a.settlements.map(\.outcome.code).contains(.delivered) && world.balances)
     }
 
-    @Test("S42, IMX 2.2: the lane table is bounded and gives up idle lanes first")
+    @Test("S42: the lane table is bounded and gives up idle lanes first")
     func lanesAreBounded() throws {
         let world = try World(maximumLanes: 4)
         for number in 0..<100 {

@@ -123,7 +123,7 @@ struct PipelineTests {
         #expect(world.network.settlements.map(\.outcome.code) == [.loop, .loop])
     }
 
-    @Test("RFC2779 4.2.1: order per sender and recipient, whatever the batches")
+    @Test("Contract order: order per sender and recipient, whatever the batches")
     func order() throws {
         let world = try World()
         world.b.habit = .hold(.tooLate)

@@ -7,7 +7,7 @@ import Testing
 @testable import imx
 
 /// What `imx dns record` prints is served by a real name server and then checked with `imx dns check`.
-@Suite struct DNSCommandTests {
+@Suite(.onItsOwnThread) struct DNSCommandTests {
     /// A zone on a Knot server that signs it.
     private final class SignedZone {
         let program: Program

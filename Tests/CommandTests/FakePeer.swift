@@ -13,7 +13,7 @@ final class FakePeer: Sendable {
 
         func write(_ text: String) { write(Array(text.utf8)) }
 
-        /// Exactly `count` octets; nil where the other end closes before or says nothing for five seconds.
+        /// Exactly `count` octets; nil where the other end closes before or says nothing for a minute.
         func read(_ count: Int) -> [UInt8]? {
             var octets: [UInt8] = []
             while octets.count < count {
@@ -33,7 +33,7 @@ final class FakePeer: Sendable {
             return (UInt16(number(4..<6)), header[6], number(8..<12), payload)
         }
 
-        /// Waits until the other end closes or five seconds have passed.
+        /// Waits until the other end closes or a minute has passed.
         func drain() { while read(1) != nil {} }
     }
 
@@ -61,7 +61,7 @@ final class FakePeer: Sendable {
             while true {
                 let descriptor = accept(listener, nil, nil)
                 guard descriptor >= 0 else { return }
-                var limit = timeval(tv_sec: 5, tv_usec: 0)
+                var limit = timeval(tv_sec: 60, tv_usec: 0)
                 setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
                 Thread.detachNewThread {
                     serve(Connection(descriptor: descriptor))

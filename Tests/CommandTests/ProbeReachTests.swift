@@ -6,13 +6,13 @@ import Testing
 @testable import imx
 
 /// How the probe finds a service by its domain, and what it says of TLS.
-@Suite(.serialized) struct ProbeReachTests {
+@Suite(.serialized, .onItsOwnThread) struct ProbeReachTests {
     private let program: Program
 
     init() throws { program = try Program() }
 
     private func probe(_ arguments: [String]) throws -> (code: Int32, report: ProbeReport) {
-        let ended = try program.run(["probe", "--json", "--wait", "1"] + arguments)
+        let ended = try program.run(["probe", "--json", "--wait", "5"] + arguments)
         try #require(ended.err.isEmpty, "\(ended.err)")
         return (ended.code, try JSONDecoder().decode(ProbeReport.self, from: Data(ended.out.utf8)))
     }

@@ -7,7 +7,7 @@ import Testing
 /// Services that are not as they should be, and what the probe is to say: the first step that goes wrong, whose fault it
 /// is, and words of what came and of the remedy.
 private let services: [Service] = [
-    Service("silent", "preface", .theirs, "nothing", "--tls") { $0.drain() },
+    Service("silent", "preface", .theirs, "nothing", "--tls", patience: 5) { $0.drain() },
     Service("closing", "preface", .theirs, "closed before the preface", "turns this address away") { _ in },
     Service("XMPP", "preface", .theirs, "XMPP: <?xml version='1.0'?>", "not the port of an IMX service") {
         $0.write("<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'>")
@@ -61,7 +61,7 @@ private let services: [Service] = [
         $0.drain()
     },
     greeting("rude", "ping", .theirs, "ended without a word", "look at the service's log") { $0.write(FakePeer.hello) },
-    greeting("deaf", "ping", .theirs, "nothing in 1 s", "answers no more") {
+    greeting("deaf", "ping", .theirs, "nothing in 5 s", "answers no more", patience: 5) {
         $0.write(FakePeer.hello)
         $0.drain()
     },
@@ -73,6 +73,8 @@ private struct Service: CustomTestStringConvertible, Sendable {
     var side: ProbeStep.Side
     var got: String
     var remedy: String
+    /// Seconds that the probe waits for each word: where none will come, a little; else more than any machine takes.
+    var patience: Int
     var serve: @Sendable (FakePeer.Connection) -> Void
 
     init(
@@ -81,9 +83,11 @@ private struct Service: CustomTestStringConvertible, Sendable {
         _ side: ProbeStep.Side,
         _ got: String,
         _ remedy: String,
+        patience: Int = 30,
         serve: @escaping @Sendable (FakePeer.Connection) -> Void
     ) {
         (testDescription, self.step, self.side, self.got, self.remedy) = (name, step, side, got, remedy)
+        self.patience = patience
         self.serve = serve
     }
 }
@@ -95,16 +99,17 @@ private func greeting(
     _ side: ProbeStep.Side,
     _ got: String,
     _ remedy: String,
+    patience: Int = 30,
     then serve: @escaping @Sendable (FakePeer.Connection) -> Void
 ) -> Service {
-    Service(name, step, side, got, remedy) { connection in
+    Service(name, step, side, got, remedy, patience: patience) { connection in
         connection.write(FakePeer.preface)
         guard connection.read(8) == FakePeer.preface, connection.record()?.type == 1 else { return }
         serve(connection)
     }
 }
 
-@Suite struct ProbeTests {
+@Suite(.onItsOwnThread) struct ProbeTests {
     private let program: Program
 
     init() throws { program = try Program() }
@@ -192,19 +197,21 @@ private func greeting(
         }
     }
 
-    @Test("IMX 4.4.9: the probe names the step that fails, the side at fault and the remedy", arguments: services)
+    @Test("Commands: the probe names the step that fails, the side at fault and the remedy", arguments: services)
     private func faults(service: Service) throws {
         let peer = try FakePeer(service.serve)
-        let start = ContinuousClock.now
-        let (code, report) = try probe("127.0.0.1:\(peer.port)", "--domain", "a.example", "--wait", "1")
+        let patience = "\(service.patience)"
+        let (code, report) = try probe("127.0.0.1:\(peer.port)", "--domain", "a.example", "--wait", patience)
         let fault = try #require(report.faults.first)
         #expect(code == 1)
         #expect(fault.name == service.step && fault.side == service.side, "\(fault)")
         #expect(fault.got.contains(service.got) && fault.remedy?.contains(service.remedy) == true, "\(fault)")
-        #expect(ContinuousClock.now - start < .seconds(15))
+        // A step waits for three words at most, and a busy machine takes its own time besides.
+        let bound = Double(3 * service.patience + 30) * 1000
+        #expect(report.steps.allSatisfy { $0.milliseconds < bound }, "\(report.steps)")
     }
 
-    @Test("IMX 4.4.9: where nobody listens the probe says so in words")
+    @Test("Commands: where nobody listens the probe says so in words")
     func closed() throws {
         let port = try FakePeer { _ in }.port
         let ended = try program.run(["probe", "127.0.0.1:\(port)"])
@@ -214,7 +221,7 @@ private func greeting(
         #expect(ended.out.hasSuffix("1 of 1 steps went wrong; the first: connect, theirs\n"))
     }
 
-    @Test("IMX 6.3(2): a peer that says yes to everything is found out, the unverified claim before all")
+    @Test("Commands: a peer that says yes to everything is found out, the unverified claim before all")
     func yes() throws {
         let peer = try FakePeer { connection in
             connection.write(FakePeer.preface)
@@ -225,7 +232,7 @@ private func greeting(
                 connection.write(FakePeer.record(record.type, flags: 2, tag: record.tag, [(0x0120, [0x07, 0xD0])]))
             }
         }
-        let (code, report) = try probe("127.0.0.1:\(peer.port)", "--domain", "a.example", "--wait", "1")
+        let (code, report) = try probe("127.0.0.1:\(peer.port)", "--domain", "a.example", "--wait", "5")
         #expect(code == 1)
         #expect(
             report.faults.map(\.name) == [

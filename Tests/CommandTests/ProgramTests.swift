@@ -5,7 +5,7 @@ import Testing
 @testable import imx
 
 /// Runs the real program without an aggregator.
-@Suite struct ProgramTests {
+@Suite(.onItsOwnThread) struct ProgramTests {
     private let program = Result { try Program() }
 
     private func imx(_ arguments: [String]) throws -> (code: Int32, out: String, err: String) {

@@ -5,7 +5,7 @@ import Testing
 @testable import imx
 
 /// Runs a real aggregator with users in memory.
-@Suite struct ServeTests {
+@Suite(.onItsOwnThread) struct ServeTests {
     let program: Program
     let path: String
 

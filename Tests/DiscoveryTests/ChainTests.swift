@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(
-        "IMX 6.3: unsigned children, hosts in them, and everything without an anchor are insecure, and found",
+        "G.3-9: unsigned children, hosts in them, and everything without an anchor are insecure, and found",
         arguments: NameServerKind.allCases
     )
     func insecure(kind: NameServerKind) async throws {

@@ -135,7 +135,7 @@ import Testing
     }
 
     @Test(
-        "IMX 6.3: a service is secure only where every answer on the way was",
+        "G.3-9: a service is secure only where every answer on the way was",
         arguments: ["", "b.example 65370", "_imx._tcp.b.example 33", "s.b.example 1", "s.b.example 28"]
     )
     func security(unsigned: String) throws {

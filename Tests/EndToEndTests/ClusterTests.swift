@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// Two processes that serve the same domain behind one address.
-    @Suite("Several nodes", .serialized, .timeLimit(.minutes(3)))
+    @Suite("Several nodes", .serialized, .timeLimit(.minutes(10)))
     struct ClusterTests {}
 }
 

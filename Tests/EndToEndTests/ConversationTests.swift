@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// People on a real Prosody and a real ejabberd write to one another through two aggregators.
-    @Suite("Conversation", .serialized, .enabled(if: Bed.isPossible), .timeLimit(.minutes(3)))
+    @Suite("Conversation", .serialized, .enabled(if: Bed.isPossible), .timeLimit(.minutes(10)))
     struct ConversationTests {}
 }
 

@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// What is killed under load, and what is true afterwards.
-    @Suite("Crashes under load", .serialized, .enabled(if: Bed.isPossible), .timeLimit(.minutes(5)))
+    @Suite("Crashes under load", .serialized, .enabled(if: Bed.isPossible), .timeLimit(.minutes(10)))
     struct CrashTests {}
 }
 

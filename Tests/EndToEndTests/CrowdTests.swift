@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// Strangers in thousands at the door of the real binary, and a good peer among them.
-    @Suite("Crowds", .serialized, .timeLimit(.minutes(5)))
+    @Suite("Crowds", .serialized, .timeLimit(.minutes(10)))
     struct CrowdTests {
         let scratch: Scratch
         let north: AggregatorProcess

@@ -7,7 +7,7 @@ import XMPPAdapter
 
 extension EndToEnd {
     /// The checks of every adapter, with a real server at the other end of the link.
-    @Suite("The XMPP adapter in the harness", .serialized, .timeLimit(.minutes(2)))
+    @Suite("The XMPP adapter in the harness", .serialized, .timeLimit(.minutes(10)))
     struct HarnessTests {}
 }
 

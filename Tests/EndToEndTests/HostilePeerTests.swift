@@ -3,7 +3,7 @@ import Testing
 
 extension EndToEnd {
     /// A peer of raw octets does what it must not do. The aggregator is the real binary; it needs no server behind it.
-    @Suite("Hostile peer", .serialized, .timeLimit(.minutes(2)))
+    @Suite("Hostile peer", .serialized, .timeLimit(.minutes(10)))
     struct HostilePeerTests {
         let scratch: Scratch
         let south: AggregatorProcess

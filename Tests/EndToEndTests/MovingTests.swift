@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// A domain on two hosts, of which each goes out of service in its turn, while somebody writes to it all the time.
-    @Suite("Moving and draining", .serialized, .timeLimit(.minutes(5)))
+    @Suite("Moving and draining", .serialized, .timeLimit(.minutes(10)))
     struct MovingTests {}
 }
 

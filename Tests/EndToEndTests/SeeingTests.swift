@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// What people see of real connections: a capture in Wireshark, and a probe.
-    @Suite("Seeing", .serialized, .timeLimit(.minutes(2)))
+    @Suite("Seeing", .serialized, .timeLimit(.minutes(10)))
     struct SeeingTests {
         let scratch: Scratch
         let north: AggregatorProcess

@@ -2,12 +2,12 @@
 import Testing
 
 /// Everything that drives real processes, one test after the other: two cores are soon busy.
-@Suite("End to end", .serialized)
+@Suite("End to end", .serialized, .onItsOwnThread)
 enum EndToEnd {}
 
 extension EndToEnd {
     /// The servers and the clients alone, without an aggregator: what fails here is the surroundings' fault.
-    @Suite("Surroundings", .serialized, .timeLimit(.minutes(2)))
+    @Suite("Surroundings", .serialized, .timeLimit(.minutes(10)))
     struct SurroundingsTests {}
 }
 

@@ -12,7 +12,7 @@ import TransportSecurity
 /// Peers and pairs of domains that would burden others.
 @Suite("Burdens")
 struct BurdenTests {
-    @Test("IMX 6.4: a pair with a backlog leaves room for the other pairs of the connection")
+    @Test("S41: a pair with a backlog leaves room for the other pairs of the connection")
     func fairness() throws {
         let internet = Internet()
         internet.network.latency = .milliseconds(50)

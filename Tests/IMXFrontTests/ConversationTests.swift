@@ -114,7 +114,7 @@ struct ConversationTests {
         #expect(a.users.settlements.map(\.outcome.code) == [.notVerified])
     }
 
-    @Test("A.1-2: a peer that is stopped in order loses nothing")
+    @Test("P6: a peer that is stopped in order loses nothing")
     func orderlyStop() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])
@@ -134,6 +134,7 @@ struct ConversationTests {
         #expect(Set(received).count == received.count)
         let delivered = a.users.settlements.filter { $0.outcome.code == .delivered }.count
         #expect(delivered == received.count && a.core.ledger.uncertain == 0 && a.balances)
+        #expect(delivered == 50)
     }
 }
 
@@ -155,5 +156,6 @@ extension ConversationTests {
         a.users.send(try message("ann@a.example", "bob@b.example", id: "next"))
         internet.scheduler.advance(by: .seconds(30))
         #expect(a.core.ledger.delivered == 2 && a.core.ledger.uncertain == 1 && a.balances)
+        #expect(a.users.settlements.map(\.outcome.code) == [.delivered, .uncertain, .delivered])
     }
 }

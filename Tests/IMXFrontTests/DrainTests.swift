@@ -46,7 +46,7 @@ struct DrainTests {
         let result = try run(seed: 1) { internet, hosts in
             hosts[0].front.drain(to: isTold ? internet.endpoint(3) : nil) { hasEnded = true }
         }
-        checkContract(result.a, received: result.received, sent: result.sent, "drain")
+        checkContract(result.a, received: result.received, sent: result.sent, atLeast: 60, "drain")
         #expect(result.a.core.ledger.delivered == 60 && result.a.core.ledger.uncertain == 0)
         #expect(hasEnded && result.internet.hosts[1].front.peers.isEmpty)
         #expect(result.internet.hosts[2].received.count > 10)
@@ -61,7 +61,7 @@ struct DrainTests {
             let result = try run(seed: UInt64(cut), cuts: [cut], chunk: 200, count: 12) { internet, hosts in
                 hosts[0].front.drain(to: isTold ? internet.endpoint(3) : nil)
             }
-            checkContract(result.a, received: result.received, sent: result.sent, "cut at step \(cut)")
+            checkContract(result.a, received: result.received, sent: result.sent, atLeast: 4, "cut at step \(cut)")
             steps = result.internet.network.arrivals
         } while cut < steps
         #expect(cut > 30)
@@ -75,7 +75,7 @@ struct DrainTests {
         let result = try run(seed: UInt64(seed), cuts: cuts, count: 120) { internet, hosts in
             hosts[0].front.drain(to: isTold ? internet.endpoint(3) : nil)
         }
-        checkContract(result.a, received: result.received, sent: result.sent, "seed \(seed)")
+        checkContract(result.a, received: result.received, sent: result.sent, atLeast: 50, "seed \(seed)")
     }
 
     @Test("IMX 4.2.3: a domain moves to another host, and its pairs follow in order without loss")
@@ -84,7 +84,7 @@ struct DrainTests {
             try internet.publish("b.example", at: [3], ttl: .seconds(5))
             hosts[0].core.serve(try #require(Domain("b.example")), nil)
         }
-        checkContract(result.a, received: result.received, sent: result.sent, "move")
+        checkContract(result.a, received: result.received, sent: result.sent, atLeast: 60, "move")
         #expect(result.a.core.ledger.delivered == 60, "\(result.a.core.ledger)")
     }
 

@@ -210,17 +210,19 @@ func message(_ source: String, _ destination: String, id: String, text: String =
 }
 
 /// The contract, whatever happened: the ledgers balance, nothing is delivered twice, order holds, what was answered
-/// "delivered" was delivered, and everything was answered.
+/// "delivered" was delivered, and everything was answered. That nothing arrives would satisfy all of it, hence `atLeast`.
 func checkContract(
     _ a: Internet.Host,
     received: [String],
     sent: [String],
+    atLeast: Int,
     _ context: String,
     sourceLocation: SourceLocation = #_sourceLocation
 ) {
     #expect(a.balances, "\(context): ledger", sourceLocation: sourceLocation)
     #expect(a.core.status.waiting == 0, "\(context): something waits for ever", sourceLocation: sourceLocation)
     #expect(Set(received).count == received.count, "\(context): delivered twice", sourceLocation: sourceLocation)
+    #expect(received.count >= atLeast, "\(context): too little arrived", sourceLocation: sourceLocation)
     let places = Dictionary(uniqueKeysWithValues: sent.enumerated().map { ($1, $0) })
     let order = received.compactMap { places[$0] }
     #expect(order == order.sorted(), "\(context): order", sourceLocation: sourceLocation)

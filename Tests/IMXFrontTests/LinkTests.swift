@@ -175,7 +175,7 @@ struct LinkTests {
         #expect(b.received.count == 4, "what was sent before has no end yet")
         for delivery in held { b.users.settle(delivery.ticket, .delivered) }
         internet.scheduler.advance(by: .seconds(1))
-        checkContract(a, received: b.received, sent: (0..<6).map(String.init), "replaced")
+        checkContract(a, received: b.received, sent: (0..<6).map(String.init), atLeast: 6, "replaced")
         #expect(a.core.ledger.delivered == 6)
     }
 
@@ -199,7 +199,7 @@ struct LinkTests {
         #expect(a.users.settlements.last?.outcome.code == .timedOut && a.balances)
     }
 
-    @Test("IMX 4.4.6: the dialler leaves before the idle time that the acceptor has published")
+    @Test("IMX 4.3: the dialler leaves before the idle time that the acceptor has published")
     func idle() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"]) { $0.connection.idleSeconds = 600 }

@@ -62,7 +62,7 @@ struct NodeBusTests {
         let first: NIOLoopBound<UnixNodeBus>
         let second: NIOLoopBound<UnixNodeBus>
 
-        init(sameKey: Bool = true, timeout: Interval = .seconds(2)) async throws {
+        init(sameKey: Bool = true, timeout: Interval = .seconds(60)) async throws {
             // Short, because the kernel bounds the names of sockets.
             directory = "/tmp/imx-nodes-\(UInt32.random(in: 0 ... .max))"
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)

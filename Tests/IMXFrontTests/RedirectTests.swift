@@ -117,7 +117,8 @@ struct RedirectTests {
         scene.internet.scheduler.advance(by: .seconds(2))
         #expect(scene.c.received == ["1"])
         let second = try #require(scene.c.inbound(from: scene.a))
-        scene.c.send(redirect("b.example", to: "192.0.2.2"), on: second)  // within the minute
+        // Within the minute; it would be followed, and come to nothing only afterwards.
+        scene.c.send(redirect("b.example", to: "192.0.2.9", port: 5291), on: second)
         scene.internet.scheduler.advance(by: .seconds(61))
         #expect(scene.a.core.status.drops[.refusedRedirect] == 2)
         scene.c.send(redirect("b.example", to: "192.0.2.2"), on: second)  // back again

@@ -137,5 +137,6 @@ struct ReplayTests {
         internet.scheduler.advance(by: .seconds(30))
         #expect(trusted(b) == 0)
         #expect(b.users.deliveries.count == 1 && a.core.ledger.delivered == 1)
+        #expect(parrots.count > 10)
     }
 }

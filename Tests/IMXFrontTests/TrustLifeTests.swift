@@ -12,7 +12,7 @@ import Testing
 struct TrustLifeTests {
     private func ids(_ range: Range<Int>) -> [String] { range.map(String.init) }
 
-    @Test("IMX 6.3: what a peer refuses because its trust has run out is claimed and sent again, in order")
+    @Test("S12, IMX 6.3(3): what a peer refuses because its trust has run out is claimed and sent again, in order")
     func runsOut() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])
@@ -21,12 +21,13 @@ struct TrustLifeTests {
         internet.scheduler.advance(by: .seconds(6))
         for id in ids(0..<20) { a.users.send(try message("ann@a.example", "bob@b.example", id: id)) }
         internet.scheduler.advance(by: .seconds(3))
+        #expect((b.core.status.drops[.unauthenticated] ?? 0) > 0, "trust ends when its time does")
         #expect(a.users.settlements.allSatisfy { $0.outcome.code == .delivered })
         #expect(b.users.deliveries.map(\.envelope.messageID.description) == ["first"] + ids(0..<20))
         #expect(a.balances && a.core.status.waiting == 0)
     }
 
-    @Test("IMX 6.3: trust is renewed before it runs out")
+    @Test("IMX 6.3(3): trust is renewed before it runs out")
     func renewed() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"]) { $0.dialback.trustLife = .seconds(20) }
@@ -57,7 +58,7 @@ struct TrustLifeTests {
         #expect(a.balances && a.core.status.waiting == 0)
     }
 
-    @Test("IMX 4.2: a look-up that answers late is asked once, and forgets nobody")
+    @Test("IMX 4.2.3: a look-up that answers late is asked once, and forgets nobody")
     func lateLookUp() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])

@@ -8,7 +8,7 @@ import Testing
 @Suite struct PlainTextTests {
     private let head = "From: a@a.example\r\nTo: b@b.example\r\n"
 
-    @Test("IMX 5.2: the quick way and the full way find the same text")
+    @Test("the quick way and the full way find the same text")
     func sameText() throws {
         for text in ["hi", "", "\r\n\r\n", "Content-Language: x\r\n\r\ny", "ünï\u{1F600}", " leading"] {
             for language in [nil, "en"] {
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(
-        "IMX 5.2: other shapes are left to the full way",
+        "other shapes are left to the full way",
         arguments: [
             "X: y\r\n\r\nhi", "Content-Type: text/plain\r\n\r\nhi", "Content-Type: text/plain; charset=utf-8\n\nhi",
             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\naGk=",
@@ -33,7 +33,7 @@ import Testing
         #expect(MIMEEntity.plainText(of: .entity(octets(head + rest))) == octets("hi"))
     }
 
-    @Test("IMX 5.2: a slice out of a larger buffer gives the same text")
+    @Test("a slice out of a larger buffer gives the same text")
     func slices() throws {
         var buffer = octets("junk" + head + "Content-Type: text/plain; charset=utf-8\r\n\r\nhi")
         buffer.moveReaderIndex(forwardBy: 4)
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("IMX 5.2: a known character set is converted, an unknown one is not guessed")
+    @Test("a known character set is converted, an unknown one is not guessed")
     func charsets() throws {
         func text(_ charset: String, _ bytes: [UInt8]) -> String? {
             let part = BodyPart(mediaType: "text/plain; charset=\(charset)", octets: ByteBuffer(bytes: bytes))

@@ -9,7 +9,7 @@ import Testing
 
 @testable import TransportSecurity
 
-@Suite(.timeLimit(.minutes(5)), .serialized)
+@Suite(.timeLimit(.minutes(10)), .serialized)
 struct ConnectionTests {
     /// A server with certificates of a private authority, and a client that knows it.
     static func pair(_ names: [String]) async throws -> (Folder, Party, Party, UInt16) {

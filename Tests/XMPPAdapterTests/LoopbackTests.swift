@@ -46,7 +46,7 @@ private final class ScriptedServer: ChannelInboundHandler {
 
 @Suite("The component link over TCP")
 struct LoopbackTests {
-    @Test("XEP-0114: a link over loopback comes up, delivers, survives a cut, and stops", .timeLimit(.minutes(1)))
+    @Test("XEP-0114: a link over loopback comes up, delivers, survives a cut, and stops", .timeLimit(.minutes(5)))
     func overTCP() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.any()

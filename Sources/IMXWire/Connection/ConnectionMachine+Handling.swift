@@ -19,8 +19,10 @@ extension ConnectionMachine {
             }
             return handleAnswer(header, payload, now: now)
         }
-        // What comes after our last CLOSE is not taken; the peer learns it from the last tag.
-        guard phase == .open || header.type == .close else { return nil }
+        // What comes after our last CLOSE is not taken; the peer learns it from the last tag. A CLOSE that comes as a
+        // request is none.
+        let isClose = header.type == .close && !header.flags.contains(.request)
+        guard phase == .open || isClose else { return nil }
         if header.flags.contains(.request) { return handleRequest(header, payload, now: now) }
         return try handleNotice(header, payload, now: now)
     }

@@ -183,7 +183,7 @@ extension ConnectionMachine {
 extension ByteBuffer {
     /// The header at the reader index, not read yet; nil while it is not whole.
     @inline(__always)
-    var recordHeader: RecordHeader? {
+    package var recordHeader: RecordHeader? {
         guard let front = getInteger(at: readerIndex, as: UInt64.self),
             let tag = getInteger(at: readerIndex &+ 8, as: UInt32.self)
         else { return nil }

@@ -114,15 +114,15 @@ package struct DialbackClaimant: Sendable {
     /// - Parameters:
     ///   - connection: the connection that it came on; nil where it came to another node of the aggregator, which asks
     ///     on its behalf.
-    ///   - block: where it came from.
+    ///   - block: where it came from; nil where the node that asks has charged that already.
     package mutating func verify(
         _ verify: VerifyRecord,
         on connection: ConnectionHandle?,
-        from block: AddressBlock,
+        from block: AddressBlock?,
         sourceIsServed: Bool,
         now: Instant
     ) -> VerifyAction {
-        guard budget.take(block, now: now) else {
+        if let block, !budget.take(block, now: now) {
             return .refuse(AnswerRecord(.rateLimited, text: "too many verifications"))
         }
         let asked = DomainPair(source: verify.source, target: verify.target)

@@ -38,9 +38,6 @@ package struct DomainPair: Hashable, Sendable {
 package struct AddressBlock: Hashable, Sendable {
     private let bits: UInt64
 
-    /// Stands for the nodes of our own cluster.
-    package static let own = AddressBlock(bits: 1 << 62)
-
     private init(bits: UInt64) {
         self.bits = bits
     }

@@ -111,9 +111,10 @@ extension Probe {
     }
 
     private func lastClose(_ session: ProbeSession) -> ProbeFinding {
+        let end = ContinuousClock.now + .seconds(12)
         while true {
             do throws(ProbeSession.Failure) {
-                _ = try session.next(within: .seconds(12))
+                _ = try session.next(until: end)
             } catch {
                 guard case .closed(let close) = error else { return finding(error) }
                 // The first step of the peer's own close may come before.

@@ -30,8 +30,6 @@ final class ProbeSession {
 
     let stream: ProbeStream
     private var lastTag: UInt32 = 0
-    /// Notices without a meaning that were passed over.
-    private(set) var greased = 0
     /// The last request of the peer that was taken.
     private(set) var lastTaken = CloseRecord.nothingTaken
     /// Whether a record that was waited for did not come, so that nothing more is to be expected.
@@ -59,10 +57,13 @@ final class ProbeSession {
 
     /// The next record that is not to be passed over; what the peer asks in between is answered.
     func next(within time: Interval) throws(Failure) -> Record {
-        let clock = ContinuousClock()
-        let end = clock.now + .nanoseconds(time.nanoseconds)
+        try next(until: .now + .nanoseconds(time.nanoseconds))
+    }
+
+    /// The same, at the latest at `end`.
+    func next(until end: ContinuousClock.Instant) throws(Failure) -> Record {
         while true {
-            let left = (end - clock.now).components
+            let left = (end - .now).components
             let rest = Interval(nanoseconds: max(0, left.seconds * 1_000_000_000 + left.attoseconds / 1_000_000_000))
             let record: Record
             do throws(Failure) {
@@ -74,7 +75,7 @@ final class ProbeSession {
             if record.flags.contains(.request), !record.flags.contains(.response) {
                 answer(record)
             } else if record.flags.isDisjoint(with: [.request, .response]), Grease.isGrease(record.type.rawValue) {
-                greased += 1
+                continue
             } else if record.type == .close, record.flags.isDisjoint(with: [.request, .response]) {
                 isOver = true
                 throw try close(record)
@@ -86,8 +87,9 @@ final class ProbeSession {
 
     /// The answer to the request `tag` of type `type`.
     func answer(to type: RecordType, tag: UInt32, within time: Interval) throws(Failure) -> AnswerRecord {
+        let end = ContinuousClock.now + .nanoseconds(time.nanoseconds)
         while true {
-            let record = try next(within: time)
+            let record = try next(until: end)
             guard record.flags.contains(.response), record.type == type, record.tag == tag else { continue }
             do {
                 return try AnswerRecord(payload: record.payload)
@@ -98,20 +100,18 @@ final class ProbeSession {
     }
 
     private func read(within time: Interval) throws(Failure) -> Record {
-        var header = try octets(12, within: time)
-        guard let length = header.readInteger(as: UInt32.self), let type = header.readInteger(as: UInt16.self),
-            let flags = header.readInteger(as: UInt8.self), header.readInteger(as: UInt8.self) != nil,
-            let tag = header.readInteger(as: UInt32.self)
-        else { throw .malformed("no header of a record") }
+        guard let header = try octets(RecordHeader.size, within: time).recordHeader else {
+            throw .malformed("no header of a record")
+        }
         // IMX-1 §3.2: what an end sends before it is authenticated.
-        guard length <= 16_384 else {
-            throw .malformed("a record that says it has \(length) octets, where at most 16384 are allowed")
+        guard header.length <= 16_384 else {
+            throw .malformed("a record that says it has \(header.length) octets, where at most 16384 are allowed")
         }
         return Record(
-            type: RecordType(rawValue: type),
-            flags: RecordFlags(rawValue: flags),
-            tag: tag,
-            payload: try octets(Int(length), within: .seconds(10))
+            type: header.type,
+            flags: header.flags,
+            tag: header.tag,
+            payload: try octets(Int(header.length), within: .seconds(10))
         )
     }
 

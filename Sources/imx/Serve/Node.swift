@@ -16,6 +16,8 @@ import TransportSecurity
 final class Node {
     /// What the running parts were made from.
     let startedWith: AggregatorConfiguration
+    /// What the adapters were made with, each once.
+    private var adapters: [AggregatorConfiguration.AdapterSection]
     /// What is in force now.
     private(set) var configuration: AggregatorConfiguration
     let core: AggregatorCore
@@ -32,8 +34,10 @@ final class Node {
     private let trustPolicy: TrustPolicy
     private let bus: UnixNodeBus?
     private let resolver: DNSResolver?
+    private let watch: RecordsWatch?
     private let security: TLSService
     private let ledgerPage: LedgerPage
+    private var toldLostTrust: UInt64 = 0
 
     init(
         _ configuration: AggregatorConfiguration,
@@ -43,6 +47,7 @@ final class Node {
         eventLoop: any EventLoop
     ) throws {
         startedWith = configuration
+        adapters = configuration.adapters
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.levelSwitch = levelSwitch
@@ -87,6 +92,7 @@ final class Node {
         )
         self.transport = transport
         resolver = try PeerParts.resolver(configuration, on: eventLoop)
+        watch = PeerParts.watch(configuration, resolver, scheduler, on: eventLoop, logger)
         let peerTable = StaticPeerTable(Node.peers(configuration), before: resolver)
         self.peerTable = peerTable
         var frontSettings = Node.frontSettings(configuration, serverID)
@@ -120,6 +126,7 @@ final class Node {
             trust: trust,
             security: security,
             resolver: resolver,
+            watch: watch,
             configuration: configuration,
             eventLoop: eventLoop
         )
@@ -153,6 +160,9 @@ final class Node {
         )
     }
 
+    /// Where the other nodes of the cluster find this one.
+    var nodeSocket: String? { bus?.path }
+
     /// Takes questions from the other nodes of the cluster, where this is one.
     func joinNodes() -> EventLoopFuture<Void> { bus?.listen() ?? eventLoop.makeSucceededVoidFuture() }
 
@@ -163,6 +173,7 @@ final class Node {
     func start() {
         core.start()
         snapshot()
+        watch?.start()
         for problem in PeerParts.problems(security, configuration) {
             logger.error("certificates", metadata: ["problem": "\(problem)"])
         }
@@ -176,8 +187,20 @@ final class Node {
         scheduler.schedule(after: .seconds(5)) { [weak self] in
             guard let self else { return }
             state.database.snapshot(LedgerTotals(core.ledger), at: WallTime.now)
+            tellLostTrust()
             snapshot()
         }
+    }
+
+    /// What a foreign domain has proved and the disk does not keep is believed with less after the next start.
+    private func tellLostTrust() {
+        let lost = state.database.lostTrust
+        guard lost > toldLostTrust else { return }
+        logger.error(
+            "what foreign domains have proved cannot be kept: the disk is full, too slow or broken",
+            metadata: ["lost": "\(lost)", "path": "\(state.path)"]
+        )
+        toldLostTrust = lost
     }
 
     /// Reads the certificates again; what is no good leaves in use what was there.
@@ -202,6 +225,7 @@ final class Node {
 
     func closeBooks() {
         bus?.stop()
+        watch?.stop()
         resolver?.stop()
         do {
             try state.database.end(LedgerTotals(core.ledger), at: WallTime.now)
@@ -219,6 +243,7 @@ extension Node {
             // An adapter is made once; what makes it fail leaves those before it without domains, and harmless.
             for section in new.adapters where !core.hasAdapter(named: section.name) {
                 try core.addAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
+                adapters.append(section)
                 report.changes.append("adapters.\(section.name) was added")
             }
         } catch {
@@ -229,19 +254,19 @@ extension Node {
         configuration = new
         let domains = core.replaceDirectory(with: Node.directory(new))
         report.changes += domains.sorted().map { "domains.\($0) \(Node.change($0, core.serves($0), old))" }
+        watch?.replace(new.domains.map(\.domain))
         if old.peers != new.peers {
             peerTable.replace(Node.peers(new))
             report.changes.append("peers")
         }
         trustPolicy.configuration = new
-        front.policyChanged()
         if old.blocked != new.blocked { report.changes.append("block") }
         front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
             report.changes.append("log.level is \(new.logLevel)")
         }
-        report.waiting = startedWith.waitsForRestart(in: new)
+        report.waiting = startedWith.waitsForRestart(in: new, adapters: adapters)
         return report
     }
 
@@ -291,6 +316,7 @@ extension Node {
         settings.admission.unauthenticated = configuration.limits.connectionsUnproved
         settings.admission.perAddress = configuration.limits.connectionsFromAddress
         settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
+        settings.admission.perDomain = configuration.limits.connectionsFromDomain
         settings.admission.newPerAddress = configuration.limits.newConnections
         settings.admission.newPerNetwork = 3 * configuration.limits.newConnections
         return settings

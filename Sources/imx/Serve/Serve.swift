@@ -78,6 +78,10 @@ enum Serve {
         _ loop: any EventLoop
     ) throws {
         do {
+            if let socket = try loop.submit({ node.value.nodeSocket }).wait(), (try? ControlClient(path: socket)) != nil
+            {
+                throw CommandFailure("another node of this number already answers at \(socket)")
+            }
             try loop.flatSubmit { node.value.joinNodes() }.wait()
         } catch {
             throw CommandFailure(

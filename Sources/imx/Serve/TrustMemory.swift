@@ -11,6 +11,7 @@ final class TrustMemory {
     private let database: StateDatabase
     private let limit: Int
     private var records: [Domain: StateDatabase.TrustRecord]
+    private var lastSweep = WallTime(milliseconds: 0)
 
     /// Reads what is on the disk.
     init(_ database: StateDatabase, limit: Int = StateDatabase.trustLimit) throws {
@@ -39,7 +40,7 @@ final class TrustMemory {
             keep(known)
             return false
         }
-        if records[domain] == nil, records.count >= limit { makeRoom() }
+        if records[domain] == nil, records.count >= limit, !makeRoom(at: time) { return false }
         keep(StateDatabase.TrustRecord(domain: domain, level: level.rawValue, since: time, seen: time))
         return true
     }
@@ -60,11 +61,13 @@ final class TrustMemory {
         database.remember(record)
     }
 
-    /// Forgets the hundredth part that was seen longest ago.
-    private func makeRoom() {
-        for record in records.values.sorted(by: { $0.seen.milliseconds < $1.seen.milliseconds }).prefix(limit / 100 + 1)
-        {
-            _ = forget(record.domain)
-        }
+    /// Forgets whom nobody has seen for a year; false where there is nobody like that. Newcomers, of which a stranger
+    /// can make up any number, never push out those who are known.
+    private func makeRoom(at time: WallTime) -> Bool {
+        guard time.milliseconds - lastSweep.milliseconds >= 3_600_000 else { return false }
+        lastSweep = time
+        let old = records.values.filter { time.milliseconds - $0.seen.milliseconds >= 365 * 86_400_000 }
+        for record in old { _ = forget(record.domain) }
+        return !old.isEmpty
     }
 }

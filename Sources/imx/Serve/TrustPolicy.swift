@@ -13,13 +13,11 @@ import TransportSecurity
 final class TrustPolicy {
     /// What is in force.
     var configuration: AggregatorConfiguration {
-        didSet {
-            levels = TrustPolicy.levels(configuration)
-            addresses = PeerParts.addressPolicy(configuration)
-        }
+        didSet { levels = TrustPolicy.levels(configuration) }
     }
     private var levels: [Domain: TrustLevel]
-    private var addresses: AddressPolicy
+    /// As at the start: `dns` and `listen` wait for the next one.
+    private let addresses: AddressPolicy
     private let memory: TrustMemory
     private let logger: Logger
 

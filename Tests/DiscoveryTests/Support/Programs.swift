@@ -65,7 +65,7 @@ final class Folder: Sendable {
 }
 
 /// Waits until `condition` holds.
-func eventually(_ what: String, within seconds: Double = 10, _ condition: () async throws -> Bool) async throws {
+func eventually(_ what: String, within seconds: Double = 60, _ condition: () async throws -> Bool) async throws {
     let end = Date(timeIntervalSinceNow: seconds)
     while try await !condition() {
         guard Date() < end else { throw BedError("no \(what) within \(seconds) s") }

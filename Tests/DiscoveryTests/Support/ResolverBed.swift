@@ -23,6 +23,8 @@ final class ResolverBed: Sendable {
         settings.zones = zones.map { DNSSettings.Zone(name: $0, servers: [server.server]) }
         settings.trustAnchors = anchors
         settings.checksSignatures = !anchors.isEmpty
+        // What is found is looked at here; that a look-up ends in time is LookupTests' to show, on a clock of its own.
+        settings.limits.time = .seconds(60)
         change(&settings)
         return try await ResolverBed(settings)
     }

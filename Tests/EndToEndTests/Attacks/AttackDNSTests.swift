@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// The attacker owns evil.example, and puts into its zone what he likes; the zone stands on a real name server.
-    @Suite("Attacks by DNS", .serialized, .enabled(if: Place.has("knotd")), .timeLimit(.minutes(5)))
+    @Suite("Attacks by DNS", .serialized, .enabled(if: Place.has("knotd")), .timeLimit(.minutes(10)))
     struct AttackDNSTests {}
 }
 
@@ -43,7 +43,7 @@ extension EndToEnd.AttackDNSTests {
     }
 
     private func claim(_ name: String, in field: Battlefield, network: Int) throws -> (code: Int?, seconds: Double) {
-        let peer = try field.stranger(network * 200, patience: 30)
+        let peer = try field.stranger(network * 200, patience: 60)
         let start = Date()
         peer.send(RawPeer.claimRecord(tag: 1, source: name, target: "b.example", token: RawPeer.random(32)))
         return (peer.answer(to: 1)?.code, Date().timeIntervalSince(start))
@@ -54,16 +54,21 @@ extension EndToEnd.AttackDNSTests {
         let victim = try CountingVictim()
         let (field, server) = try await field("special-addresses", Self.records(port: victim.port))
         for index in Self.special.indices {
-            let (code, seconds) = try claim("s\(index).evil.example", in: field, network: index)
-            #expect(code == 4005, "\(Self.special[index])")
-            // A dial into nothing takes its full five seconds; a refusal does not.
-            #expect(seconds < 4, "\(Self.special[index]) took \(seconds) s")
+            #expect(
+                try claim("s\(index).evil.example", in: field, network: index).code == 4005,
+                "\(Self.special[index])"
+            )
         }
         #expect(victim.count.dials == 0, "dialled inside")
-        let out = try await field.south.status().peers.filter { $0.direction == "out" && $0.state == "open" }.map(
-            \.address
-        )
+        let status = try await field.south.status()
+        let out = status.peers.filter { $0.direction == "out" && $0.state == "open" }.map(\.address)
         #expect(out.allSatisfy { $0.hasSuffix(":\(field.north.plan.listen)") }, "\(out)")
+        // Each was refused as an address, and none as a place where nobody answers.
+        let lines = try field.south.log(holding: "peer not reached")
+        let dialled = lines.filter { !$0.contains("address") }
+        #expect(dialled.isEmpty, "\(dialled)")
+        let refused = status.dropped("refused-address")
+        #expect(refused >= Self.special.count, "\(refused) \(lines)")
         withExtendedLifetime(server) {}
         try await field.end()
     }
@@ -95,7 +100,9 @@ extension EndToEnd.AttackDNSTests {
             plan.dns = try server.configuration(allowing: "[ \"127.0.0.0/8\" ]", in: scratch)
         }
         #expect(try claim("evil.example", in: field, network: 1).code == 4005)
-        let addresses = try await field.south.status().peers.filter { $0.state == "open" }.map(\.address)
+        let status = try await field.south.status()
+        #expect(status.dropped("refused-address") >= 1, "\(status.drops)")
+        let addresses = status.peers.filter { $0.state == "open" }.map(\.address)
         #expect(!addresses.contains { $0.hasSuffix(":\(own)") }, "\(addresses)")
         try await field.end()
     }
@@ -129,8 +136,11 @@ extension EndToEnd.AttackDNSTests {
             let before = victim.count.dials
             let (code, seconds) = try claim("\(name).evil.example", in: field, network: index)
             #expect(code == 4005, "\(name): \(code ?? 0)")
-            #expect(seconds < 15, "\(name) took \(seconds) s")
-            #expect(victim.count.dials - before <= 4, "\(name): \(victim.count.dials - before) dials")
+            // Five seconds for the look-up, five for the dial, and what a busy machine adds to them.
+            #expect(seconds < 40, "\(name) took \(seconds) s")
+            let dials = victim.count.dials - before
+            // Only the first two lead to anybody at all.
+            #expect(index < 2 ? (1...4).contains(dials) : dials == 0, "\(name): \(dials) dials")
         }
         withExtendedLifetime(server) {}
         try await field.end()

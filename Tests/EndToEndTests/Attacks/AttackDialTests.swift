@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// Claims make us look up and dial. What is that worth to somebody who wants others to be dialled?
-    @Suite("Attacks by having us dial", .serialized, .timeLimit(.minutes(5)))
+    @Suite("Attacks by having us dial", .serialized, .timeLimit(.minutes(10)))
     struct AttackDialTests {}
 }
 
@@ -25,7 +25,8 @@ extension EndToEnd.AttackDialTests {
         var number = 0
         while number < 10_000 {
             // Ten attackers, each in a network of its own.
-            let peer = try field.stranger(number / 50 % 10 * 200, patience: 3)
+            let peer = try field.stranger(number / 50 % 10 * 200)
+            peer.wait(atMost: 3)
             let tags = (0..<50).map { UInt32(number + $0 + 1) }
             for tag in tags {
                 let source = "n\(tag - 1).example"
@@ -48,7 +49,7 @@ extension EndToEnd.AttackDialTests {
         let budget = min(10 * (64 + 2 * seconds), 512 + 50 * seconds)
         #expect(Double(count.dials) <= budget, "\(count.dials) dials in \(seconds) s")
         #expect(count.dials > 10, "nobody was dialled at all")
-        #expect(count.most <= 8 && count.isPreface, "\(count)")
+        #expect(count.most == 8 && count.isPreface, "\(count)")
         #expect(Set(answers.keys).isSubset(of: [4004, 4005]), "\(answers)")
         let ratio = Double(octets.received + count.octets) / Double(octets.sent)
         #expect(ratio <= 1.5, "\(ratio) octets out for each that came in")
@@ -62,7 +63,7 @@ extension EndToEnd.AttackDialTests {
     func eightOctets(_ greeting: String) async throws {
         let victim = try CountingVictim(greeting: greeting)
         let field = try await Battlefield("eight-octets", peers: ["victim.example": victim.port])
-        let peer = try field.stranger(patience: 25)
+        let peer = try field.stranger(patience: 60)
         let token = Array("EHLO attacker.example\r\nMAIL FROM:<>\r\n".utf8)
         for tag in 1...3 as ClosedRange<UInt32> {
             peer.send(RawPeer.claimRecord(tag: tag, source: "victim.example", target: "b.example", token: token))
@@ -70,7 +71,7 @@ extension EndToEnd.AttackDialTests {
         }
         let count = victim.count
         #expect(count.dials >= 1 && count.dials <= 3)
-        #expect(count.most <= 8 && count.isPreface, "\(count)")
+        #expect(count.most == 8 && count.isPreface, "\(count)")
         try await field.end()
     }
 
@@ -84,7 +85,8 @@ extension EndToEnd.AttackDialTests {
         let field = try await Battlefield("amplification", peers: ["victim.example": victim.port])
         var octets = (sent: 0, received: 0)
         for number in 0..<20 {
-            let peer = try field.stranger(number * 200, patience: 0.5)
+            let peer = try field.stranger(number * 200)
+            peer.wait(atMost: 2)
             for tag in 1...8 as ClosedRange<UInt32> {
                 let token = RawPeer.random(16)
                 peer.send(RawPeer.claimRecord(tag: tag, source: "victim.example", target: "b.example", token: token))
@@ -94,7 +96,7 @@ extension EndToEnd.AttackDialTests {
         }
         try await field.end()
         field.south.crash()
-        try await eventually("the victim's count", within: .seconds(5)) { heard.value > 0 }
+        try await eventually("the victim's count", within: .seconds(30)) { heard.value > 0 }
         try await Task.sleep(for: .milliseconds(300))
         let ratio = Double(octets.received + heard.value) / Double(octets.sent)
         #expect(ratio <= 1.5, "\(ratio) octets out for each that came in")
@@ -104,13 +106,11 @@ extension EndToEnd.AttackDialTests {
     @Test("S08, G.3-17: a server that claims back whenever it is asked makes no chain of dials")
     func recursion() async throws {
         let claims = Locked<Int>(0)
-        let chased = Locked<[RawPeer.Record]>([])
         let server = try HostileServer { server, peer in
             guard peer.welcome() != nil else { return }
             var legs: [RawPeer] = []
             while let record = peer.record() {
                 guard record.type == RawPeer.verify else { continue }
-                chased.change { $0.append(record) }
                 // Instead of an answer: first you, on a new connection.
                 guard legs.count < 20,
                     let leg = try? RawPeer.greeted(port: server.asksAt.value, dialled: "b.example", from: "127.66.9.9")
@@ -126,12 +126,18 @@ extension EndToEnd.AttackDialTests {
         server.asksAt.set(field.port)
         let peer = try field.stranger()
         peer.send(RawPeer.claimRecord(tag: 1, source: "m.example", target: "b.example", token: RawPeer.random(16)))
-        try await Task.sleep(for: .seconds(5))
-        let settled = (server.connections, claims.value)
+        // It settles: for two seconds nothing more happens.
+        var settled = (0, 0)
+        for _ in 0..<15 {
+            settled = (server.connections, claims.value)
+            try await Task.sleep(for: .seconds(2))
+            if claims.value > 0, settled == (server.connections, claims.value) { break }
+        }
+        #expect(settled == (server.connections, claims.value), "it does not settle")
         try await Task.sleep(for: .seconds(2))
-        #expect(settled == (server.connections, claims.value), "it has not settled after 5 s")
-        #expect(server.connections <= 2, "\(server.connections) dials")
-        #expect(claims.value <= 8, "claims of one source that were looked into")
+        #expect(settled == (server.connections, claims.value), "it goes on")
+        #expect((1...2).contains(server.connections), "\(server.connections) dials")
+        #expect((1...8).contains(claims.value), "claims of one source that were looked into")
         try await field.end()
     }
 
@@ -157,8 +163,11 @@ extension EndToEnd.AttackDialTests {
                     outcomes.change { $0.append(answer) }
                 }.start()
             }
-            try await eventually("both outcomes in round \(round)", within: .seconds(5)) { outcomes.value.count == 2 }
+            try await eventually("both outcomes in round \(round)", within: .seconds(30)) { outcomes.value.count == 2 }
             #expect(outcomes.value.allSatisfy { $0.contains(#""code":2000"#) }, "\(outcomes.value)")
+            // What the five seconds are made of: a refused claim is made again after half a second, then after one.
+            let refusals = try field.south.log(holding: "claim refused") + field.north.log(holding: "claim refused")
+            #expect(refusals.count <= 4 * round, "\(refusals)")
         }
         let status = try await field.south.status()
         #expect(status.peers.count <= 4, "\(status.peers)")

@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// What our answers, our log and our status tell to whom they should not.
-    @Suite("Attacks by asking", .serialized, .timeLimit(.minutes(3)))
+    @Suite("Attacks by asking", .serialized, .timeLimit(.minutes(10)))
     struct AttackOracleTests {}
 }
 
@@ -53,10 +53,12 @@ extension EndToEnd.AttackOracleTests {
         let kinds: [(String, [UInt8])] = [
             ("b.example", shaped), ("elsewhere.example", shaped), ("b.example", RawPeer.random(56)),
             ("elsewhere.example", RawPeer.random(16)),
+            // The first again: what it differs from itself is the machine's doing.
+            ("b.example", shaped),
         ]
         var times = [[Double]](repeating: [], count: kinds.count)
         // Far below any budget, and the kinds in turn, so that whatever else goes on hits all alike.
-        for round in 0..<12 {
+        for round in 0..<15 {
             let leg = try field.stranger(round * 200)
             for step in 0..<40 {
                 let (source, token) = kinds[step % kinds.count]
@@ -74,11 +76,16 @@ extension EndToEnd.AttackOracleTests {
                 if code == 5015 { times[step % kinds.count].append(took) }
             }
         }
-        let medians = times.map { $0.sorted()[$0.count / 2] }
-        let spread = (medians.max() ?? 0) - (medians.min() ?? 0)
+        // Of each kind what a quarter of its answers take at most: the longer ones had to wait for a processor.
+        let quarters = times.map { $0.sorted()[$0.count / 4] }
+        let spread = (quarters.max() ?? 0) - (quarters.min() ?? 0)
         #expect(times.allSatisfy { $0.count > 50 }, "\(times.map(\.count))")
         // A loopback round trip is noisy by tens of microseconds; a look-up that is left out saves less than that.
-        #expect(spread < max(150, 0.5 * (medians.min() ?? 0)), "medians in microseconds: \(medians)")
+        let noise = abs(quarters[0] - quarters[kinds.count - 1])
+        #expect(
+            spread < max(150, 0.5 * (quarters.min() ?? 0), 3 * noise),
+            "lower quartiles in microseconds: \(quarters)"
+        )
         try await field.end()
     }
 
@@ -92,7 +99,7 @@ extension EndToEnd.AttackOracleTests {
         let turns = "\u{202E}gro.elpmaxe\u{2066}\u{200F}\u{85}\u{9B}31m\u{2028}\u{FEFF}"
         // In a HELLO, in a CLOSE, in names of domains, before anybody is trusted.
         for text in [escapes, turns] {
-            let hello = try RawPeer(port: field.port, from: Battlefield.address(1), patience: 1)
+            let hello = try RawPeer(port: field.port, from: Battlefield.address(1), patience: 5)
             hello.send(RawPeer.preface)
             let own = RawPeer.helloRecord(dialled: "b.example")
             hello.send(

@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// What was said once, said again by somebody else.
-    @Suite("Attacks by replay", .serialized, .timeLimit(.minutes(5)))
+    @Suite("Attacks by replay", .serialized, .timeLimit(.minutes(10)))
     struct AttackReplayTests {}
 }
 

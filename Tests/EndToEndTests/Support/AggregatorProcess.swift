@@ -6,7 +6,7 @@ import Synchronization
 struct AggregatorPlan: Sendable {
     var name: String
     var listen: UInt16
-    /// A further port, which speaks TLS.
+    /// A port that speaks TLS beside it.
     var secureListen: UInt16?
     /// Foreign domain to the port of its aggregator.
     var peers: [String: UInt16] = [:]
@@ -93,7 +93,33 @@ final class AggregatorProcess: Sendable {
             var name: String
             var count: Int
         }
+        struct Lane: Decodable, Sendable {
+            var from: String
+            var to: String
+            var ledger: Ledger
+        }
+        struct Reloads: Decodable, Sendable {
+            var taken: Int
+            var refused: Int
+        }
+        struct Run: Decodable, Sendable {
+            var ledger: Ledger
+        }
+        struct Certificate: Decodable, Sendable {
+            var domain: String
+            var notAfter: String
+        }
+        struct HostedRecords: Decodable, Sendable {
+            struct Astray: Decodable, Sendable {
+                var domain: String
+                var problems: [String]
+            }
+            var looks: Int
+            var right: Int
+            var astray: [Astray]
+        }
         struct Peer: Decodable, Sendable {
+            var id: Int?
             var address: String
             var direction: String
             var state: String
@@ -105,6 +131,23 @@ final class AggregatorProcess: Sendable {
         var peers: [Peer]
         var drops: [Count]
         var refusals: [Count]
+        var repeats: Int
+        var lanes: [Lane]
+        var reloads: Reloads
+        var certificates: [Certificate]
+        var certificateProblems: [String]
+        var hostedRecords: HostedRecords?
+        var previousRun: Run?
+
+        /// The connections that somebody is trusted on, each with its number and direction.
+        var standing: Set<String> {
+            Set(peers.filter { !$0.pairs.isEmpty }.map { "\($0.direction) \($0.id ?? 0) \($0.pairs.sorted())" })
+        }
+
+        /// What was delivered from one domain to another.
+        func delivered(_ from: String, _ to: String) -> Int {
+            lanes.first { ($0.from, $0.to) == (from, to) }?.ledger.delivered ?? 0
+        }
 
         /// How often something was dropped for this reason.
         func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
@@ -139,7 +182,7 @@ final class AggregatorProcess: Sendable {
     private var process: ChildProcess? { runs.withLock { $0.process } }
 
     /// Starts it and waits until it answers on its port and all its links are up.
-    func start(within limit: Duration = .seconds(20), awaitingLinks: Bool = true) async throws {
+    func start(within limit: Duration = .seconds(60), awaitingLinks: Bool = true) async throws {
         let run = runs.withLock {
             $0.count += 1
             return $0.count
@@ -159,7 +202,7 @@ final class AggregatorProcess: Sendable {
     }
 
     /// Waits until every adapter's link is up.
-    func linksUp(within limit: Duration = .seconds(20)) async throws {
+    func linksUp(within limit: Duration = .seconds(60)) async throws {
         let clock = ContinuousClock()
         let end = clock.now + limit
         while true {
@@ -186,7 +229,7 @@ final class AggregatorProcess: Sendable {
     }
 
     func status() async throws -> Status {
-        let (end, out) = try await run(["status", "--json"], within: .seconds(10))
+        let (end, out) = try await run(["status", "--json"], within: .seconds(60))
         guard end == .exited(0) else { throw HarnessError("imx status \(end)") }
         return try JSONDecoder().decode(Status.self, from: Data(out.utf8))
     }

@@ -19,11 +19,13 @@ final class Battlefield {
 
     /// - Parameters:
     ///   - peers: where the records of foreign domains lead to.
+    ///   - deadline: how many seconds the good peer's messages may wait for their delivery.
     ///   - isRecorded: whether all that the two aggregators say to one another is kept.
     ///   - configure: changes what the attacked aggregator is told.
     init(
         _ name: String,
         peers: [String: UInt16] = [:],
+        deadline: Int = 10,
         isRecorded: Bool = false,
         configure: (inout AggregatorPlan) throws -> Void = { _ in }
     ) async throws {
@@ -37,11 +39,12 @@ final class Battlefield {
         south = try AggregatorProcess(plan, in: scratch)
         let southPort = plan.listen
         plan = AggregatorPlan(name: "north", listen: ports.north, peers: peers)
+        plan.deadline = deadline
         plan.peers["b.example"] = proxies?.0.port ?? southPort
         plan.hostInMemory(["good.example"], users: ["alice"])
         north = try AggregatorProcess(plan, in: scratch)
         try await south.start(within: .seconds(60))
-        try await north.start()
+        try await north.start(within: .seconds(60))
         goodPeer = GoodPeer(socket: north.controlSocket, from: "alice@good.example", to: "bob@b.example")
     }
 
@@ -63,7 +66,7 @@ final class Battlefield {
     func send(_ from: String, _ to: String, hear: @escaping @Sendable (String) -> Void = { _ in }) {
         let socket = south.controlSocket
         Thread {
-            hear(GoodPeer.ask(socket, #"{"send":{"from":"\#(from)","to":"\#(to)","text":"x"}}"# + "\n", within: 40))
+            hear(GoodPeer.ask(socket, #"{"send":{"from":"\#(from)","to":"\#(to)","text":"x"}}"# + "\n", within: 60))
         }.start()
     }
 

@@ -13,8 +13,11 @@ final class GoodPeer: Sendable {
         var slowest = 0.0
     }
 
-    /// How long a message may take, in seconds.
+    /// How long a message may take, in seconds, on a machine that has time.
     static let patience = 2.0
+    /// How much longer it may take for each second that a message takes which the same aggregator delivers to one of its
+    /// own users, at the same time: nobody attacks that one, and only the machine can make it slow.
+    static let allowance = 10.0
     private let record = Mutex<Record>(Record())
     private let isOver = Mutex<Bool>(false)
     private let done = DispatchSemaphore(value: 0)
@@ -42,15 +45,20 @@ final class GoodPeer: Sendable {
     }
 
     private func send(_ number: Int, _ socket: String, _ source: String, _ destination: String) {
-        let start = Date()
-        let line = #"{"send":{"from":"\#(source)","to":"\#(destination)","text":"good \#(number)"}}"# + "\n"
-        let answer = Self.ask(socket, line)
-        let took = Date().timeIntervalSince(start)
-        let isDelivered = answer.contains(#""code":2000"#) && took <= Self.patience
+        func write(to recipient: String) -> (answer: String, took: Double) {
+            let start = Date()
+            let line = #"{"send":{"from":"\#(source)","to":"\#(recipient)","text":"good \#(number)"}}"# + "\n"
+            let answer = Self.ask(socket, line)
+            return (answer, Date().timeIntervalSince(start))
+        }
+        let before = write(to: source).took
+        let (answer, took) = write(to: destination)
+        let home = took > Self.patience ? max(before, write(to: source).took) : before
+        let isDelivered = answer.contains(#""code":2000"#) && took <= Self.patience + Self.allowance * home
         record.withLock {
             $0.sent += 1
             $0.slowest = max($0.slowest, took)
-            if !isDelivered { $0.missed.append("\(number) after \(took) s: \(answer.prefix(300))") }
+            if !isDelivered { $0.missed.append("\(number) after \(took) s (\(home) s at home): \(answer.prefix(300))") }
         }
     }
 

@@ -38,7 +38,7 @@ final class HostileServer: Sendable {
                 }
                 accepted.withLock { $0 += 1 }
                 let worker = Thread { [weak self] in
-                    let peer = RawPeer(accepted: connection, patience: 30)
+                    let peer = RawPeer(accepted: connection, patience: 60)
                     if let self { script(self, peer) }
                 }
                 worker.stackSize = 256 << 10
@@ -80,7 +80,7 @@ final class HostileServer: Sendable {
     }
 
     /// The VERIFY with this token, for which it waits.
-    func verification(of token: [UInt8], within seconds: Double = 10) -> Verification? {
+    func verification(of token: [UInt8], within seconds: Double = 60) -> Verification? {
         let end = Date().addingTimeInterval(seconds)
         while Date() < end {
             if let found = verifications.withLock({ $0.first { $0.token == token } }) { return found }

@@ -33,7 +33,7 @@ final class KnotServer {
           storage: "\(folder.path)"
         log:
           - target: stderr
-            any: warning
+            any: info
         template:
           - id: default
             zonefile-load: whole
@@ -46,11 +46,11 @@ final class KnotServer {
         """.write(to: folder.appending(path: "conf"), atomically: true, encoding: .utf8)
         let started = try ChildProcess("knotd", ["knotd", "-c", folder.appending(path: "conf").path], in: folder)
         process = started
-        try await eventually("the name server", within: .seconds(10), detail: { started.tail() }) {
+        try await eventually("the name server", within: .seconds(60), detail: { started.tail() }) {
             if let end = started.ended { throw HarnessError("knotd \(end)\n\(started.tail())") }
-            return Ports.answers(port)
+            // Its port is open before its zones are read.
+            return started.tail(100).contains("loaded, serial") && Ports.answers(port)
         }
-        try await Task.sleep(for: .milliseconds(300))
     }
 
     func stop() { process.stop() }

@@ -43,7 +43,7 @@ final class ZoneServer: Sendable {
         let path = directory.appending(path: "knot.conf").path
         let process = try ChildProcess("knotd-\(serial)", [program, "-c", path], in: directory)
         state.withLock { $0.process = process }
-        try await eventually("answer of knotd", within: .seconds(15), detail: { process.tail(20) }) {
+        try await eventually("answer of knotd", within: .seconds(60), detail: { process.tail(20) }) {
             if let end = process.ended { throw HarnessError("knotd \(end)\n\(process.tail(20))") }
             return process.tail(40).contains("server started")
         }

@@ -72,6 +72,8 @@ extension World {
         guard let record else { return }
         tokens.append(record.token)
         claimed.append((index, source, target))
+        if variant.tokensAreKnown { known.insert(record.token) }
+        countClaim(for: target, on: index, at: party)
         send(.claim(record), on: index, to: connections[index].acceptor)
     }
 
@@ -89,13 +91,14 @@ extension World {
             tag: 1,
             on: ConnectionHandle(rawValue: UInt64(index)),
             id: identifier,
-            from: .own,
+            from: AddressBlock(ipv4: 0),
             facts: facts,
             now: Self.now,
             using: &generator
         )
         guard case .dialAndVerify(let id) = action, let verify = acceptors[party]?.shipped.verify(id) else { return }
         secrets.append(verify.secret)
+        countClaim(for: String(buffer: claim.target), on: index, at: party)
         let leg = open(party, asked, naming: source)
         send(.verify(verify, id), on: leg, to: asked)
     }
@@ -108,15 +111,7 @@ extension World {
         switch action {
         case .prove(let connection, let proof, _):
             let index = Int(connection.rawValue)
-            if variant.leg == .token, let key {
-                note(
-                    party,
-                    accepts: String(buffer: key.pair.target),
-                    to: String(buffer: key.pair.source),
-                    on: leg,
-                    isClaimed: false
-                )
-            }
+            if variant.leg == .token, let key { noteLeg(party, key.pair, on: leg) }
             send(.proof(proof), on: index, to: connections[index].acceptor)
             return .delivered
         case .refuse(let answer): return answer.code
@@ -149,13 +144,7 @@ extension World {
             using: &generator
         )
         guard case .trusted(let pair, _, let leg?) = outcome, variant.leg == .confirmed else { return }
-        note(
-            party,
-            accepts: String(buffer: pair.target),
-            to: String(buffer: pair.source),
-            on: Int(leg.rawValue),
-            isClaimed: false
-        )
+        noteLeg(party, pair, on: Int(leg.rawValue))
     }
 
     private var deliveries: [Move] {

@@ -44,6 +44,8 @@ struct Variant {
     var trustsSource = false
     /// The claimant says why it gives no proof.
     var tellsWhy = false
+    /// M knows every token as soon as it is made.
+    var tokensAreKnown = false
     /// m.example is hosted at A, and its DNS is still its own.
     var hasTenant = false
     /// Whether it counts as a break that the owner of a target domain passes its own traffic on.
@@ -54,13 +56,28 @@ struct Variant {
 struct Claimant {
     var shipped: DialbackClaimant
     let variant: Variant
+    /// How often it has answered otherwise than what is shipped would have.
+    var departures = 0
 
     mutating func verify(_ record: VerifyRecord, on leg: ConnectionHandle, isServed: Bool)
         -> DialbackClaimant.VerifyAction
     {
+        var other = shipped
+        let right = other.verify(record, on: leg, from: nil, sourceIsServed: isServed, now: World.now)
         guard variant.ignoresTarget || variant.sendsSecret || variant.tellsWhy else {
-            return shipped.verify(record, on: leg, from: .own, sourceIsServed: isServed, now: World.now)
+            shipped = other
+            return right
         }
+        let answer = weakly(record, on: leg)
+        switch (answer, right) {
+        case (.prove(_, let given, _), .prove(_, let wanted, _)): departures += given.proof == wanted.proof ? 0 : 1
+        case (.refuse(let given), .refuse(let wanted)): departures += given.code == wanted.code ? 0 : 1
+        default: departures += 1
+        }
+        return answer
+    }
+
+    private mutating func weakly(_ record: VerifyRecord, on leg: ConnectionHandle) -> DialbackClaimant.VerifyAction {
         guard let key = shipped.byToken[record.token], var claim = shipped.claims[key.connection]?[key.pair],
             let secret = Octets32(record.secret)
         else { return .refuse(DialbackClaimant.refusal) }
@@ -91,6 +108,8 @@ struct Claimant {
 struct Acceptor {
     var shipped: DialbackAcceptor
     let variant: Variant
+    /// How often it has trusted otherwise than what is shipped would have.
+    var departures = 0
 
     /// What a right proof for a claim is.
     func wanted(_ pair: DomainPair, _ claim: DialbackAcceptor.Pending) -> ByteBuffer {
@@ -106,13 +125,23 @@ struct Acceptor {
 
     /// The claims that are trusted after `record`, and what is said to the claimant of the first.
     mutating func proof(_ record: ProofRecord, on connection: ConnectionHandle) -> [(ConnectionHandle, AnswerRecord)] {
-        guard variant.sendsSecret || variant.forgetsConnection else {
-            guard
-                case .trust(let trusted, _, _, _, let answer) =
-                    shipped.proof(record, on: connection, now: World.now)
-            else { return [] }
-            return [(trusted, answer)]
+        var other = shipped
+        var right: [(ConnectionHandle, AnswerRecord)] = []
+        if case .trust(let trusted, _, _, _, let answer) = other.proof(record, on: connection, now: World.now) {
+            right = [(trusted, answer)]
         }
+        guard variant.sendsSecret || variant.forgetsConnection else {
+            shipped = other
+            return right
+        }
+        let given = weakly(record, on: connection)
+        departures += given.map(\.0) == right.map(\.0) ? 0 : 1
+        return given
+    }
+
+    private mutating func weakly(_ record: ProofRecord, on connection: ConnectionHandle)
+        -> [(ConnectionHandle, AnswerRecord)]
+    {
         let pair = DomainPair(source: record.source, target: record.target)
         let candidates = shipped.connections.filter { handle, claims in
             claims.pending[pair] != nil && (handle == connection || variant.forgetsConnection)
@@ -126,8 +155,7 @@ struct Acceptor {
 }
 
 /// Whom a connection may speak for, by the rule that is shipped (``FrontConnection``) or a double of it.
-func accepted(_ source: String, _ target: String, after trusted: [(String, String)], _ variant: Variant) -> Bool {
-    if variant.trustsSource { return trusted.contains { $0.0 == source } }
+func accepted(_ source: String, _ target: String, after trusted: [(String, String)]) -> Bool {
     let hello = HelloRecord(serverID: ServerID(high: 1, low: 2), nonce: ConnectionNonce(1, 2, 3, 4))
     let connection = FrontConnection(
         handle: ConnectionHandle(rawValue: 1),

@@ -85,6 +85,8 @@ struct World {
     var known: Set<ByteBuffer>
     /// Set where the property is broken.
     var broken: String?
+    /// How often something else than the machines was otherwise than as shipped. Not part of the state.
+    private var otherDepartures = 0
 
     static let madeUpToken = ByteBuffer(repeating: 0x4D, count: 56)
     static let madeUpSecret = ByteBuffer(repeating: 0x4D, count: 32)
@@ -184,9 +186,34 @@ struct World {
         trusted.append((index, source, target))
         let here = trusted.filter { $0.connection == index }.map { ($0.source, $0.target) }
         for from in Self.domains {
-            for to in hosts(party) where accepted(from, to, after: here, variant) {
-                note(party, accepts: from, to: to, on: index, isClaimed: true)
+            for to in hosts(party) {
+                let isRight = accepted(from, to, after: here)
+                let isTaken = variant.trustsSource ? here.contains { $0.0 == from } : isRight
+                if isTaken != isRight { otherDepartures += 1 }
+                if isTaken { note(party, accepts: from, to: to, on: index, isClaimed: true) }
             }
+        }
+    }
+
+    /// How often this course of events took another way than the machines as shipped would have taken: a weak variant
+    /// of which that is never true shows nothing.
+    var departures: Int {
+        otherDepartures + claimants.values.reduce(0) { $0 + $1.departures }
+            + acceptors.values.reduce(0) { $0 + $1.departures }
+    }
+
+    /// `party` takes data on the connection that a VERIFY came on, which is shipped nowhere.
+    mutating func noteLeg(_ party: Party, _ pair: DomainPair, on leg: Int) {
+        otherDepartures += 1
+        note(party, accepts: String(buffer: pair.target), to: String(buffer: pair.source), on: leg, isClaimed: false)
+    }
+
+    /// Counts a claim that is made or taken where identifiers, tokens or tenants are other than as shipped.
+    mutating func countClaim(for target: String, on index: Int, at party: Party) {
+        if variant.identifier != .hello || variant.tokensAreKnown
+            || (variant.hasTenant && target == "m.example" && party == .a)
+        {
+            otherDepartures += 1
         }
     }
 }

@@ -63,7 +63,7 @@ extension Wireshark {
         private static let keys = ["-o", "tls.keylog_file:keys.log", "-Y", "imx"]
 
         @Test(
-            "IMX 6.3.2: Wireshark shows IMX/1 inside TLS, by ALPN across TLS records, and by the preface alone",
+            "I.1.1: Wireshark shows IMX/1 inside TLS, by ALPN across TLS records, and by the preface alone",
             arguments: [("imx/1", 100), ("-", 100_000)]
         )
         func inside(name: String, size: Int) throws {
@@ -81,7 +81,7 @@ extension Wireshark {
             #expect(try tshark.read(capture, ["-Y", "imx"]) == "")  // without the keys
         }
 
-        @Test("IMX 6.3.2: without ALPN, Wireshark joins what spans TLS records too", arguments: [[], ["-2"]])
+        @Test("I.1.1: without ALPN, Wireshark joins what spans TLS records too", arguments: [[], ["-2"]])
         func joined(passes: [String]) throws {
             let tshark = try Tshark()
             defer { tshark.remove() }

@@ -96,7 +96,7 @@ enum XMLBody {
             switch event.kind {
             case "open": out.writeString("<o:open xmlns:o='urn:o' xmlns=''>")
             case "close": out.writeString("</o:open>")
-            default: event.element.write(to: &out)
+            default: event.content.element.write(to: &out)
             }
         }
         return out

@@ -29,7 +29,7 @@ struct XMLCopy: Equatable {
     var content: XMLCopy {
         switch kind {
         case "open": XMLCopy(kind: kind, element: Element())
-        case "oversize": XMLCopy(kind: "stanza", element: element)
+        case "oversize": XMLCopy(kind: "stanza", element: element.named)
         default: self
         }
     }
@@ -48,6 +48,7 @@ struct XMLCopy: Equatable {
             self.init(kind: "stanza", element: try Element(element))
             try hold(self.element.depth <= limits.depth, "elements nested more deeply than allowed")
             try hold(self.element.count <= limits.nodes, "more elements than allowed")
+            try hold(self.element.isNamed, "an element without a name")
         case .oversize(let element, let limit):
             self.init(kind: "oversize", element: try Element(element))
             try hold(element.isEmpty, "a stanza over its limit of \(limit.rawValue) that is not empty")
@@ -67,6 +68,18 @@ extension XMLCopy.Element {
         try hold(element.string(XMLCopy.id)?.utf8.count == id?.readableBytes, "a value that is not UTF-8")
         text = element.text
         for child in element.children { children.append(try XMLCopy.Element(child)) }
+    }
+
+    private var hasName: Bool { name != XMLName.unknown.rawValue || !local.isEmpty }
+
+    /// Whether it and all that is in it have names.
+    var isNamed: Bool { hasName && children.allSatisfy(\.isNamed) }
+
+    /// It, under a name that can be written where its own was too long to be kept.
+    var named: Self {
+        var copy = self
+        if !hasName { copy.local = "unnamed" }
+        return copy
     }
 
     var depth: Int { 1 + (children.map(\.depth).max() ?? 0) }

@@ -27,6 +27,10 @@ import Testing
         try kept.target.run([UInt8](Data(contentsOf: kept.file)))
     }
 
+    @Test func regressionsAreThere() {
+        #expect(Self.kept("Regressions").count >= 5)
+    }
+
     @Test("IMX 4.4.9: no seed of the fuzzer breaks a promise", arguments: FuzzTarget.allCases)
     func seeds(_ target: FuzzTarget) throws {
         let seeds = Self.kept("Corpora").filter { $0.target == target }
@@ -42,7 +46,9 @@ import Testing
 
     @Test("IMX 4.4.9: every prefix of every seed breaks no promise either", arguments: FuzzTarget.allCases)
     func prefixes(_ target: FuzzTarget) throws {
-        for seed in Self.kept("Corpora") where seed.target == target {
+        let seeds = Self.kept("Corpora").filter { $0.target == target }
+        #expect(seeds.count >= 5)
+        for seed in seeds {
             let octets = [UInt8](try Data(contentsOf: seed.file))
             for count in stride(from: 0, to: octets.count, by: max(1, octets.count / 24)) {
                 try target.run(Array(octets.prefix(count)))
