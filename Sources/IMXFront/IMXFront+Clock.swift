@@ -13,6 +13,7 @@ extension IMXFront {
             guard let self else { return }
             clockTimer = nil
             burst {
+                self.reviewRisen()
                 self.lookAtConnections()
                 self.expireDialbacks()
                 self.tellLeftOut()

@@ -47,7 +47,11 @@ package final class IMXFront: Adapter, TransportDelegate {
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
     var peerMemory = PeerMemory()
+    /// Foreign domains that have shown more than before, since the clock last looked.
+    var risen: Set<Domain> = []
     var admission: ConnectionAdmission
+    /// Connections to here that were taken in and have not shaken hands yet.
+    var shaking: [ConnectionHandle: SourceAddress] = [:]
     var provedDomains = ProvedDomains()
     var connectionClock: ConnectionClock
     var crowd = CrowdGauge()

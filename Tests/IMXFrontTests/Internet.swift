@@ -32,6 +32,7 @@ final class Internet {
     struct Publication {
         var hosts: [PeerService.Host]
         var ttl = Interval.seconds(60)
+        var security = PeerService.Security.insecure
     }
 
     /// One aggregator with a recorder for its domains.
@@ -172,6 +173,7 @@ final class Internet {
                 let service = PeerService(
                     hosts: publication.hosts,
                     origin: .imxRecord,
+                    security: publication.security,
                     expiry: now + publication.ttl
                 )
                 known[domain] = service
