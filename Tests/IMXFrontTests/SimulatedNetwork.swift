@@ -86,7 +86,7 @@ final class SimulatedNetwork {
             }
             lastStream += 1
             let far = listener.newHandle(stream: lastStream)
-            let address = "192.0.2.\(transport.number)"
+            let address = Internet.address(transport.number)
             if endpoint.usesTLS, listener.delegate?.maySpeakTLS(far, from: address) == false {
                 listener.streams[far] = nil
                 return transport.lost(handle, "the peer closed the connection during the TLS handshake")
