@@ -58,9 +58,9 @@ extension IMXFront {
         }
     }
 
-    /// Whether proofs cover the TLS session, where we can have that.
+    /// Whether proofs cover the TLS session.
     private func isBound(_ connection: FrontConnection) -> Bool {
-        connection.security?.exporter == nil || connection.machine.bothHave(.channelBinding)
+        connection.machine.bothHave(.channelBinding)  // IMX-1 §6.7
     }
 
     /// How well the source has proved itself to us (IMX-1 §6.7): with what it shows on the claim's own connection, or

@@ -11,10 +11,18 @@ package import struct NIOCore.ByteBuffer
 extension IMXFront {
     package func accepted(_ handle: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         burst {
+            let since = shaking[handle]?.since  // S36: the time for a handshake is not given on top
             if let refusal = admit(handle, SourceAddress(address)) {
                 return turnAway(handle, refusal, address: address)
             }
-            let connection = makeConnection(.acceptor, handle, address: address, link: nil, security: security)
+            let connection = makeConnection(
+                .acceptor,
+                handle,
+                address: address,
+                link: nil,
+                security: security,
+                since: since
+            )
             markDirty(connection)
         }
     }
@@ -26,7 +34,7 @@ extension IMXFront {
             if let refusal = admit(handle, source) {
                 note(refusal, address)
             } else {
-                shaking[handle] = source
+                shaking[handle] = (source, now)
                 isAdmitted = true
             }
         }

@@ -35,6 +35,22 @@ extension EndToEnd.TLSTests {
         ] {
             #expect(probe.out.contains(line), "\(probe.out)")
         }
+        let (plain, secure) = (bed.south.plan.listen, try #require(bed.south.plan.secureListen))
+        for (place, fault, remedy) in [
+            (
+                ["127.0.0.1:\(plain)", "--tls", "--domain", "b.example"], "WRONG tls the peer closed",
+                "may speak no TLS"
+            ),
+            (["127.0.0.1:\(secure)", "--domain", "b.example"], "WRONG preface ", "try --tls"),
+            (
+                ["127.0.0.1:\(secure)", "--tls", "--domain", "x.example"],
+                "WRONG tls the peer has no certificate for the name", "a certificate for the domain"
+            ),
+        ] {
+            let (end, out) = try await bed.north.run(["probe"] + place)
+            let words = out.replacing(#/\s+/#, with: " ")
+            #expect(end == .exited(1) && words.contains(fault) && words.contains(remedy), "\(out)")
+        }
     }
 
     @Test("S26, S47, S48, G.6: each handshake that fails is counted by its kind and logged with address and reason")
@@ -44,11 +60,14 @@ extension EndToEnd.TLSTests {
         try await bed.north.start(within: .seconds(60))
         let port = try #require(bed.north.plan.secureListen)
         let shell = bed.papers
-        for options in ["-servername a.example -alpn h2", "-servername x.example -alpn imx/1", "-noservername -alpn imx/1"]
-        {
+        for options in [
+            "-servername a.example -alpn h2", "-servername x.example -alpn imx/1", "-noservername -alpn imx/1",
+        ] {
             try await shell.shell("openssl s_client -connect 127.0.0.1:\(port) \(options) </dev/null || true")
         }
-        try await shell.shell("exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3 || true")
+        try await shell.shell(
+            "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3 || true"
+        )
         let plain = bed.north.plan.listen
         try await shell.shell("openssl s_client -connect 127.0.0.1:\(plain) -servername a.example </dev/null || true")
         let refusals = try await bed.north.status().refusals
@@ -95,6 +114,8 @@ extension EndToEnd.TLSTests {
         #expect(!back.out.contains("TLSA"))
         // Right again.
         try await bed.publish(a: .tls(pinA), b: .tls(pinB), isSigned: true)
-        try await eventuallyHolds("word of b.example", within: .seconds(60)) { try await bed.send(bed.north).isDelivered }
+        try await eventuallyHolds("word of b.example", within: .seconds(60)) {
+            try await bed.send(bed.north).isDelivered
+        }
     }
 }

@@ -14,7 +14,7 @@ import TransportSecurity
 @testable import IMXFront
 
 /// Octets that go nowhere, for a test to look at.
-private final class QuietTransport: Transport {
+final class QuietTransport: Transport {
     weak var delegate: (any TransportDelegate)?
     let scheduler: VirtualScheduler
     var written: [ConnectionHandle: ByteBuffer] = [:]
@@ -46,7 +46,7 @@ private final class QuietTransport: Transport {
 }
 
 /// A front at whose door a test stands with raw octets.
-private final class Doorstep {
+final class Doorstep {
     let scheduler = VirtualScheduler()
     let front: IMXFront
     private let transport: QuietTransport
@@ -186,54 +186,6 @@ private final class Doorstep {
         #expect(it.codes(all[69], after: 8) == [4004])
         let other = it.knock(from: "203.0.114.1")
         #expect(!it.closed.contains(other))
-    }
-
-    @Test("S36, S28: connections are counted before their handshakes, and a failed one makes room again")
-    func beforeHandshakes() throws {
-        let it = try Doorstep()
-        let first = (0..<70).map { _ in it.ring() }
-        #expect(first.map(\.isLetIn) == (0..<70).map { $0 < 64 })
-        #expect(it.count("connection-too-many-from-address") == 6)
-        #expect(it.front.status.incoming == 64 && it.front.status.outgoing == 0)
-        // One that has shaken hands is not counted twice.
-        it.front.accepted(first[0].handle, from: "203.0.113.1", security: ConnectionSecurity(version: "TLSv1.3"))
-        #expect(it.front.status.incoming == 64 && it.front.status.unauthenticated == 64)
-        #expect(it.front.connections.count == 1)
-        for (handle, _) in first[1..<64] {
-            it.front.refused(handle, from: "203.0.113.1", for: TLSFailure("no imx/1", .noProtocol))
-        }
-        #expect(it.count("tls-no-imx-by-alpn") == 63)
-        #expect(it.front.status.incoming == 1 && it.front.shaking.isEmpty)
-        #expect(it.ring().isLetIn)
-        // What was never let in gives nothing back.
-        it.front.refused(first[69].handle, from: "203.0.113.1", for: TLSFailure("crowded", .crowded))
-        #expect(it.front.status.incoming == 2)
-    }
-
-    @Test("S36, P6: whoever has shaken hands with a node that goes out of service is told so, and counted out")
-    func drained() throws {
-        let it = try Doorstep()
-        let (handle, isLetIn) = it.ring()
-        it.front.drain(to: nil)
-        #expect(isLetIn && !it.ring().isLetIn)
-        it.front.accepted(handle, from: "203.0.113.1", security: ConnectionSecurity(version: "TLSv1.3"))
-        #expect(it.front.status.incoming == 0 && it.codes(handle, after: 8) == [4001])
-        #expect(it.count("connection-stopping") == 2)
-    }
-
-    @Test("S43, G.6: every kind of failed handshake has a count of its own, for either end", arguments: [true, false])
-    func handshakeCounts(isDialled: Bool) throws {
-        let it = try Doorstep()
-        for kind in TLSFailure.Kind.allCases {
-            let failure = TLSFailure("words", kind)
-            if isDialled {
-                it.front.refused(ConnectionHandle(rawValue: 999), for: failure)
-            } else {
-                it.front.refused(ConnectionHandle(rawValue: 999), from: "203.0.113.1", for: failure)
-            }
-            #expect(it.count((isDialled ? "dialled-tls-" : "tls-") + kind.rawValue) == 1)
-        }
-        #expect(it.front.status.refusals.count == TLSFailure.Kind.allCases.count)
     }
 
     @Test("S41, S40: a flood that moves nothing forward is not read for a while, is not closed, and others are served")

@@ -54,7 +54,9 @@ struct TrustReviewTests {
 
     private func ids(_ source: String, _ range: Range<Int>) -> [String] { range.map { "\(source)-\($0)" } }
 
-    @Test("IMX 6.1.3, G.3-11: a class that asks for more takes its pairs off weaker connections, alone and without loss")
+    @Test(
+        "IMX 6.1.3, G.3-11: a class that asks for more takes its pairs off weaker connections, alone and without loss"
+    )
     func raisedHere() throws {
         let rules = Rules()
         let a = try internet.start(1, ["strict.example", "lax.example"], policy: rules.policy)
@@ -109,13 +111,17 @@ struct TrustReviewTests {
         #expect(a.users.deliveries.map(\.envelope.destination.domain.name) == ["lax.example"])
     }
 
-    @Test("IMX 6.1.3, G.3-11: pairs that peers have proved with less end, and go again over TLS where that is published")
+    @Test(
+        "IMX 6.1.3, G.3-11: pairs that peers have proved with less end, and go again over TLS where that is published"
+    )
     func raisedThere() throws {
         let rules = Rules()
         rules.learns = false
         let a = try internet.start(1, ["a.example", "lax.example"])
         let b = try internet.start(2, ["b.example", "open.example"], policy: rules.policy)
-        for domain in ["b.example", "open.example"] { try internet.publish(domain, at: [2], secure: [2], ordered: true) }
+        for domain in ["b.example", "open.example"] {
+            try internet.publish(domain, at: [2], secure: [2], ordered: true)
+        }
         for domain in ["a.example", "lax.example"] { try internet.publish(domain, at: [1], secure: [1]) }
         try preferPlain("b.example")
         try preferPlain("open.example")
@@ -147,6 +153,22 @@ struct TrustReviewTests {
                 preference: host.usesTLS ? 2 : 1
             )
         }
+    }
+
+    @Test("G.3-11: a claim that is proved while more is asked for than when it was made is refused as any other")
+    func raisedWhileAsked() throws {
+        let rules = Rules()
+        let a = try internet.start(1, ["a.example"])
+        let b = try internet.start(2, ["b.example"], policy: rules.policy)
+        try send(0..<1, from: "a.example", at: a, to: "b.example")
+        for _ in 0..<100 where b.front.acceptor.pendingCount == 0 {
+            internet.scheduler.advance(by: .milliseconds(1))
+        }
+        #expect(b.front.acceptor.pendingCount == 1)
+        rules.required["b.example"] = .tls
+        internet.scheduler.advance(by: .seconds(5))
+        #expect(b.received.isEmpty && a.users.settlements.map(\.outcome.text) == ["b.example said: source refused"])
+        #expect(b.front.connections.values.allSatisfy { $0.trusted.isEmpty })
     }
 
     @Test("G.3-11: a connection from before the peer showed more loses its pairs, both ways, and nothing is lost")

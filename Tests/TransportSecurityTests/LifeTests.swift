@@ -158,6 +158,28 @@ struct LifeTests {
         #expect(good.output.contains("ALPN protocol: imx/1"), "\(good.output)")
     }
 
+    @Test("S47: a certificate directory that is gone is told, and what was in use stays in use")
+    func directoryGone() async throws {
+        let (folder, server, port) = try await LifeTests.server()
+        try FileManager.default.moveItem(atPath: folder("live"), toPath: folder("gone"))
+        let (stream, continuation) = AsyncStream<SocketTransport.Reload>.makeStream()
+        var reloads: [SocketTransport.Reload] = []
+        for _ in 0..<2 {
+            try await server.run { transport, _ in
+                transport.reloadCertificates(time: now, includingRoots: false) { continuation.yield($0) }
+            }
+        }
+        for await reload in stream {
+            reloads.append(reload)
+            if reloads.count == 2 { break }
+        }
+        #expect(reloads.map(\.hasOtherProblems) == [true, false])
+        #expect(reloads.allSatisfy { $0.problems.first?.contains("No such file or directory") == true }, "\(reloads)")
+        #expect(try await server.run { transport, _ in transport.security?.inventory.problems.count } == 1)
+        let client = try await Party(TLSSettings(usesSystemRoots: false))
+        #expect(try await client.attempt(port, "a.example").1.security != nil)
+    }
+
     @Test("S36: a source that may have no more connections costs no handshake, and nothing of TLS is set up for it")
     func noRoom() async throws {
         let (folder, server, port) = try await LifeTests.server()
