@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "imx", "Configuration", "EnvelopeModel", "Discovery", "TransportSecurity", nio, posix,
+                "imx", "Configuration", "EnvelopeModel", "Discovery", "Store", "TransportSecurity", nio, posix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
