@@ -151,7 +151,9 @@ let package = Package(
         // The fuzzer's inputs that are kept; the fuzzer itself is a package of its own in the same folder.
         .testTarget(
             name: "FuzzTests",
-            dependencies: ["EnvelopeModel", "IMXWire", "XMLStream", "MessageFormats", "Discovery", nio],
+            dependencies: [
+                "EnvelopeModel", "IMXWire", "XMLStream", "MessageFormats", "Discovery", "TransportSecurity", nio,
+            ],
             path: "Tests/Fuzz/Sources",
             exclude: ["Fuzzer"]
         ),

@@ -285,6 +285,8 @@ extension AggregatorConfiguration.DNS {
         trustAnchor = settings.has("trust-anchor") ? try settings.text("trust-anchor") : nil
         defaultPort = UInt16(clamping: try settings.integer("default-port"))
         allowedAddresses = try settings.list("allow-addresses").map { try $0.text("value") }
+        watch = try settings.duration("watch")
+        reachedAt = try settings.endpoints("reached-at")
     }
 }
 
@@ -316,6 +318,7 @@ extension AggregatorConfiguration.Limits {
         connections = try settings.integer("connections")
         connectionsFromAddress = try settings.integer("connections-from-address")
         connectionsFromNetwork = try settings.integer("connections-from-network")
+        connectionsFromDomain = try settings.integer("connections-from-domain")
         connectionsUnproved = try settings.integer("connections-unproved")
         newConnections = try settings.integer("new-connections")
         connectionsToPeer = try settings.integer("connections-to-peer")

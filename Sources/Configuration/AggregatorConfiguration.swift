@@ -54,6 +54,10 @@ package struct AggregatorConfiguration: Sendable {
         package let defaultPort: UInt16
         /// Special address ranges that records may lead to.
         package let allowedAddresses: [String]
+        /// How often the hosted domains' own records are looked up; zero for never.
+        package let watch: Interval
+        /// Where others reach the listeners, where that is somewhere else.
+        package let reachedAt: [Endpoint]
     }
 
     /// Certificates, ours and those of others.
@@ -105,6 +109,8 @@ package struct AggregatorConfiguration: Sendable {
         package let connectionsFromAddress: Int
         /// Connections from one network.
         package let connectionsFromNetwork: Int
+        /// Connections on which one foreign domain is trusted.
+        package let connectionsFromDomain: Int
         /// Connections from peers that have proved nothing.
         package let connectionsUnproved: Int
         /// New connections in a minute from one network address.

@@ -131,6 +131,18 @@ package enum AggregatorKeys {
             .defaultsTo("[]"),
             "Loopback, private and other special addresses that DNS records may lead to all the same"
         ),
+        SettingsKey(
+            "watch",
+            .duration(.zero ... .seconds(604_800)),
+            .defaultsTo("1h"),
+            "How often the hosted domains' own records are looked up, to tell where they do not lead here; 0s for never"
+        ),
+        SettingsKey(
+            "reached-at",
+            .list(.peerListener, count: 0...16),
+            .defaultsTo("[]"),
+            "Where others reach what listens here, where that is somewhere else: at a router or a load balancer"
+        ),
     ]
 
     static let tls: [SettingsKey] = [
@@ -232,6 +244,12 @@ package enum AggregatorKeys {
             .integer(1...1_000_000),
             .defaultsTo("256"),
             "Connections that one network, an IPv4 /24 or an IPv6 /56, may hold open to here"
+        ),
+        SettingsKey(
+            "connections-from-domain",
+            .integer(1...100_000),
+            .defaultsTo("32"),
+            "Connections to here on which one foreign domain, once it has proved itself, may be trusted at a time"
         ),
         SettingsKey(
             "connections-unproved",

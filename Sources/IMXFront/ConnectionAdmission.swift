@@ -16,6 +16,8 @@ package struct AdmissionLimits: Sendable, Hashable {
     package var newPerAddress = 300
     /// The most new ones in a minute from one network.
     package var newPerNetwork = 900
+    /// The most on which one foreign domain may be trusted at a time.
+    package var perDomain = 32
 
     package init() {}
 }
@@ -33,6 +35,7 @@ struct ConnectionAdmission {
         case tooManyFromAddress = "too-many-from-address"
         case tooManyFromNetwork = "too-many-from-network"
         case tooFast = "too-fast"
+        case tooManyFromDomain = "too-many-from-domain"
     }
 
     private let limits: AdmissionLimits

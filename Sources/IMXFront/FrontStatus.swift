@@ -5,6 +5,8 @@ import Telemetry
 
 /// What an operator can see of one connection to or from a peer.
 package struct PeerStatus: Sendable {
+    /// The connection's number, which no other has in this process; nil where there is none now.
+    package let id: UInt64?
     /// Whether we dialled.
     package let isOutgoing: Bool
     /// The peer's address; an endpoint where we dialled.
@@ -59,6 +61,7 @@ extension IMXFront {
             let confirmed =
                 connection.line?.pairs.filter { $0.claim == .confirmed }.map { ($0.source, $0.target) } ?? []
             return PeerStatus(
+                id: connection.handle.rawValue,
                 isOutgoing: connection.role == .dialler,
                 address: connection.peerName,
                 state: connection.peer == nil ? "greeting" : connection.isLeaving ? "closing" : "open",
@@ -71,6 +74,7 @@ extension IMXFront {
         }
         let waiting = links.values.lazy.filter { $0.timer != nil }.prefix(Self.shown).map { link in
             PeerStatus(
+                id: nil,
                 isOutgoing: true,
                 address: link.endpoint.description,
                 state: "not reached: \(link.lastFailure ?? "the connection was lost"), trying again",

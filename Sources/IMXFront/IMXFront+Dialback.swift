@@ -78,6 +78,7 @@ extension IMXFront {
             guard let connection = connections[handle], let source = Domain(canonical: domains.source),
                 let target = Domain(canonical: domains.target)
             else { return }
+            guard !refuseForWantOfConnections(source, domains, tag, until: until, on: connection) else { return }
             connection.machine.markAuthenticated()
             connection.trust(source, target, until: until)
             noteProof(of: source, domains, on: connection)
@@ -132,7 +133,7 @@ extension IMXFront {
             return true
         }
         guard let connection = connections[id.connection] else { return false }
-        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn)
+        let refusal = acceptor.needsDial(id, octetsIn: connection.machine.counters.octetsIn, now: now)
         if let refusal { carryOut(refusal) }
         return refusal == nil
     }
@@ -182,6 +183,7 @@ extension IMXFront {
             for connection in connections.values {
                 let ended = connection.endTrust { pair in policy.isBlocked(pair.source) || !isHosted(pair.target) }
                 for pair in ended {
+                    if policy.isBlocked(pair.source) { provedDomains.forget(pair.source, on: connection.handle) }
                     host.logger.notice(
                         "peer no longer trusted",
                         metadata: [

@@ -82,6 +82,40 @@ extension IMXFront {
         return true
     }
 
+    /// IMX 4.3.2: refuses the trust that was just proved where `source` is trusted on as many connections to here as one
+    /// domain may have; notes it where it is not. Nobody who has not proved the domain learns how many it has.
+    ///
+    /// A connection that serves nobody else is closed with the reason; its other domains do not suffer for this one.
+    func refuseForWantOfConnections(
+        _ source: Domain,
+        _ pair: DomainPair,
+        _ tag: UInt32,
+        until: Instant,
+        on connection: FrontConnection
+    ) -> Bool {
+        guard connection.role == .acceptor else { return false }
+        let handle = connection.handle
+        guard !provedDomains.admits(source, on: handle, most: settings.admission.perDomain, now: now) else {
+            provedDomains.note(source, on: handle, until: until, most: settings.pairsPerConnection, now: now)
+            return false
+        }
+        let reason = ConnectionAdmission.Refusal.tooManyFromDomain
+        count(.connection(reason: reason.rawValue))
+        notice(
+            "connection refused",
+            metadata: ["address": "\(connection.address)", "domain": "\(source)", "reason": "\(reason.rawValue)"],
+            from: connection.source.network
+        )
+        connection.legLevels[pair] = nil
+        let text = "too many connections of \(source)"
+        connection.machine.answer(AnswerRecord(.rateLimited, text: text), to: .claim, tag: tag, now: now)
+        if connection.trusted.isEmpty, !acceptor.isChecking(handle) {
+            connection.machine.close(.rateLimited, text, now: now)
+        }
+        markDirty(connection)
+        return true
+    }
+
     /// Logs something that a stranger caused, unless its network or strangers in all have caused too much of it.
     func notice(
         _ message: @autoclosure () -> Logger.Message,

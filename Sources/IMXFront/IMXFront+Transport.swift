@@ -97,6 +97,7 @@ extension IMXFront {
         }
         switch connection.role {
         case .acceptor:
+            provedDomains.left(connection.handle)
             admission.left(connection.source, wasAuthenticated: connection.burden.isCountedAuthenticated)
         case .dialler: admission.hangUp(connection.source)
         }

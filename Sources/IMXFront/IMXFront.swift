@@ -48,6 +48,7 @@ package final class IMXFront: Adapter, TransportDelegate {
     var dirty: [FrontConnection] = []
     var peerMemory = PeerMemory()
     var admission: ConnectionAdmission
+    var provedDomains = ProvedDomains()
     var connectionClock: ConnectionClock
     var crowd = CrowdGauge()
     /// Called when many connections have gone, so that their memory may go back to the system.

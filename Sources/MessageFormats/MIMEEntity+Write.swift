@@ -110,20 +110,31 @@ extension MIMEEntity {
 
     /// A boundary that stands in none of the parts.
     private static func unusedBoundary(_ parts: [BodyPart]) -> String {
+        var used: Set<Int> = []
+        for part in parts { noteBoundaries(in: part.octets, into: &used) }
         var number = 0
-        while true {
-            let candidate = "imx-part-\(number)"
-            let octets = Array("--\(candidate)".utf8)
-            if !parts.contains(where: { contains($0.octets, octets) }) { return candidate }
-            number += 1
-        }
+        while used.contains(number) { number += 1 }
+        return boundaryStart + String(number)
     }
 
-    private static func contains(_ content: ByteBuffer, _ octets: [UInt8]) -> Bool {
+    private static let boundaryStart = "imx-part-"
+
+    /// Notes the numbers whose boundary stands in `content`, in one pass. 1 is part of what 12 looks like, so every
+    /// beginning of a number counts; longer ones than nine digits are never reached.
+    private static func noteBoundaries(in content: ByteBuffer, into used: inout Set<Int>) {
+        let mark = Array("--\(boundaryStart)".utf8)
         content.withUnsafeReadableBytes { bytes in
-            guard bytes.count >= octets.count else { return false }
-            return (0...(bytes.count - octets.count)).contains { start in
-                bytes[start] == octets[0] && bytes[start..<(start + octets.count)].elementsEqual(octets)
+            var start = 0
+            while start + mark.count < bytes.count {
+                defer { start += 1 }
+                guard bytes[start] == mark[0], bytes[start..<(start + mark.count)].elementsEqual(mark) else { continue }
+                var number = 0
+                for octet in bytes[(start + mark.count)...].prefix(9) {
+                    guard (0x30...0x39).contains(octet) else { break }
+                    number = number * 10 + Int(octet - 0x30)
+                    used.insert(number)
+                    if number == 0 { break }  // no number has a zero in front
+                }
             }
         }
     }

@@ -42,9 +42,10 @@ extension StateDatabase {
         }
     }
 
-    /// Remembers what a domain has shown, or with level 0 forgets the domain. Never waits.
+    /// Remembers what a domain has shown, or with level 0 forgets the domain. Never waits; what finds no room
+    /// while the disk fails is lost and counted.
     public func remember(_ record: TrustRecord) {
-        schedule { $0.trust[record.domain] = record }
+        schedule { $0.take(record) }
     }
 
     static func write(_ trust: TrustRecord, _ db: Database) throws {

@@ -63,6 +63,8 @@ public final class StateDatabase: Sendable {
     public static let textLimit = 512
     /// The most outcomes that may wait for the disk.
     static let pendingLimit = 8192
+    /// The most domains whose trust may wait for the disk.
+    static let pendingTrustLimit = 32_768
 
     struct Pending {
         var outcomes: [OutcomeRecord] = []
@@ -70,6 +72,16 @@ public final class StateDatabase: Sendable {
         var totals: (LedgerTotals, WallTime)?
         var isScheduled = false
         var lost: UInt64 = 0
+        var lostTrust: UInt64 = 0
+
+        /// Takes a row where there is room or where it replaces one; those that wait longest stay.
+        mutating func take(_ record: TrustRecord) {
+            guard trust.count < StateDatabase.pendingTrustLimit || trust[record.domain] != nil else {
+                lostTrust += 1
+                return
+            }
+            trust[record.domain] = record
+        }
     }
 
     let queue: DatabaseQueue
@@ -98,6 +110,9 @@ public final class StateDatabase: Sendable {
 
     /// How many outcomes could not be kept because the disk was too slow or failed.
     public var lostOutcomes: UInt64 { pending.withLock(\.lost) }
+
+    /// How often what a domain has proved could not be kept, because the disk was too slow or failed.
+    public var lostTrust: UInt64 { pending.withLock(\.lostTrust) }
 
     // MARK: The event loop's calls
 
@@ -160,7 +175,10 @@ public final class StateDatabase: Sendable {
             // A full disk costs records, never messages.
             pending.withLock { pending in
                 pending.lost += UInt64(batch.outcomes.count)
-                pending.trust.merge(batch.trust) { newer, _ in newer }  // goes with the next batch
+                // It goes with the next batch, before what has come since.
+                let newer = pending.trust
+                pending.trust = batch.trust
+                for record in newer.values { pending.take(record) }
             }
         }
     }

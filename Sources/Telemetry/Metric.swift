@@ -36,6 +36,10 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
     case linesLeftOut = "imx_log_lines_left_out_total"
     /// Outcomes that the database could not take.
     case lostOutcomes = "imx_outcome_records_lost_total"
+    /// Proofs of foreign domains that the database could not take.
+    case lostTrust = "imx_trust_records_lost_total"
+    /// Hosted domains whose own DNS records do not lead here.
+    case domainsAstray = "imx_domains_astray"
 
     /// Whether the number only grows.
     public var isCounter: Bool { rawValue.hasSuffix("_total") }
@@ -60,6 +64,8 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
         case .refusals: "What was refused to peers, by reason."
         case .linesLeftOut: "Log lines about peers and lost messages that were left out because there were too many."
         case .lostOutcomes: "Outcomes that the database could not take."
+        case .lostTrust: "Proofs of foreign domains that the database could not take."
+        case .domainsAstray: "Hosted domains whose own DNS records do not lead here."
         }
     }
 }

@@ -60,12 +60,25 @@ extension Display {
                 StatusReport.Count(name: "repeats answered", count: report.repeats),
                 StatusReport.Count(name: "repeat entries lost", count: report.lostRepeats),
                 StatusReport.Count(name: "outcome records lost", count: report.lostOutcomes),
+                StatusReport.Count(name: "trust records lost", count: report.lostTrust),
                 StatusReport.Count(name: "log lines left out", count: report.linesLeftOut),
             ]
         lines += section("dropped", drops.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
         lines += section("look-ups", report.lookUps.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
         lines += section("certificates", report.certificates.map { [$0.domain, "until \($0.notAfter)", $0.file] })
         lines += report.certificateProblems.map { "certificate problem: \(Terminal.safe($0))" }
+        if let records = report.hostedRecords, records.astrayCount > 0 {
+            lines += section(
+                "records that do not lead here: \(records.astrayCount) of \(records.astrayCount + records.right)",
+                records.astray.prefix(20).map { [$0.domain, "since \($0.since)", $0.problems.joined(separator: "; ")] }
+            )
+        }
+        lines += section(
+            "configuration read again",
+            [("taken over", report.reloads.taken), ("with mistakes, not taken over", report.reloads.refused)]
+                .filter { $0.1 > 0 }.map { [$0.0, "\($0.1)"] }
+                + report.reloads.problems.prefix(5).map { ["last mistake", $0] }
+        )
         lines += section("refused to peers", report.refusals.map { [$0.name, "\($0.count)"] })
         if let run = report.previousRun, run.isClean == false {
             lines += [
@@ -85,10 +98,12 @@ extension Display {
         text.add(.repeats, report.repeats)
         text.add(.lostRepeats, report.lostRepeats)
         text.add(.lostOutcomes, report.lostOutcomes)
+        text.add(.lostTrust, report.lostTrust)
         for count in report.outcomes { text.add(.outcomes, count.count, ["code": count.name]) }
         for count in report.drops { text.add(.drops, count.count, ["reason": count.name]) }
         for count in report.refusals { text.add(.refusals, count.count, ["reason": count.name]) }
         text.add(.linesLeftOut, report.linesLeftOut)
+        if let records = report.hostedRecords { text.add(.domainsAstray, UInt64(records.astrayCount)) }
         addLanes(report.lanes, to: &text)
         for adapter in report.adapters {
             text.add(.linkUp, adapter.link == "up" ? 1 : 0, ["adapter": adapter.name, "kind": adapter.kind])

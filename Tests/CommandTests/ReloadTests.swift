@@ -63,7 +63,7 @@ extension ServeTests {
         #expect(end(process, SIGTERM) == 0)
     }
 
-    @Test("Commands: a thousand reloads while messages pass lose none and cost no memory that stays")
+    @Test("Commands: a thousand signals to reload, faster than it can, while messages pass lose none")
     func manyReloads() throws {
         let process = try serve()
         for number in 0..<1000 {

@@ -122,7 +122,7 @@ import Testing
     func lives(kind: NameServerKind) async throws {
         func records(_ host: String) -> String {
             imxLine("zero 0 IN", "1 0 5290 - \(host).example") + imxLine("long 600 IN", "1 0 5290 - \(host).example")
-                + "old 600 IN A 127.9.9.1\nnew A 127.9.9.2\n"
+                + "old 600 IN A 127.9.9.1\nold 600 IN AAAA ::1\nnew A 127.9.9.2\n"
         }
         let (server, bed) = try await Self.bed(kind, records("old")) { $0.limits.positiveSeconds = 1...3600 }
         for name in ["zero.example", "long.example"] {

@@ -29,9 +29,22 @@ let package = Package(
             dependencies: ["EnvelopeModel", "CUnbound", "CIDN2", nio],
             path: "Parts/Discovery"
         ),
+        // Without what needs NIOSSL, which would take longer to compile than all the rest.
+        .target(
+            name: "TransportSecurity",
+            dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio],
+            path: "Parts/TransportSecurity",
+            sources: [
+                "ClientHello.swift", "ConnectionSecurity.swift", "PathValidation.swift", "PresentedCertificate.swift",
+                "TLSARecord+Match.swift", "TLSSettings.swift", "TrustLevel.swift", "TrustRoots.swift",
+                "X509Certificate.swift",
+            ]
+        ),
         .target(
             name: "FuzzBodies",
-            dependencies: ["EnvelopeModel", "IMXWire", "XMLStream", "MessageFormats", "Discovery", nio],
+            dependencies: [
+                "EnvelopeModel", "IMXWire", "XMLStream", "MessageFormats", "Discovery", "TransportSecurity", nio,
+            ],
             path: "Sources/Bodies"
         ),
         .executableTarget(

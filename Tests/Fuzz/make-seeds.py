@@ -80,24 +80,93 @@ def joined():
 
 
 def dialback():
-    limits = bytes([3, 3, 5, 5, 31])
-    honest = bytes([0, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0])
+    # See DialbackBody. Where only one thing is on its way, its place is not said.
+    limits = bytes([3, 3, 5, 5, 31, 0xFF])
+    first, other = bytes([3]), bytes([3, 0])
+    dial, no_dial, not_found, silence = (bytes([3, choice]) for choice in range(4))
+    asked = bytes([0, 0]) + first + dial + first
+    honest = asked + other + other + first
+    claim_b = bytes([8, 0, 2, 0, 0])
+    bus = bytes([16, 2, 255, 16, 3, 255])
+    failing = claim_b + not_found
     steps = {
         "honest": honest,
-        "reordered": bytes([0, 0, 0, 1, 3, 1, 3, 1, 3, 0, 3, 2, 3, 1, 3, 0]),
-        "attacker": bytes([11, 0] + [3, 0] * 5),
-        "relay": bytes([2, 0, 8, 0, 2, 1, 0, 3, 0, 9, 0, 2, 0, 0, 10, 0, 2, 1, 0]),
-        "stolen-token": bytes([0, 0, 8, 0, 2, 1, 0, 3, 1, 3, 0, 10, 0, 2, 1, 0]),
+        "merged": bytes([0, 0]) + first + no_dial + first + other + other + first,
+        "renewed": honest * 2,
+        "reordered": bytes([0, 0, 0, 1, 3, 1, 3, 1, 0, 3, 0, 3, 1, 0, 3, 2, 3, 1, 3, 0, 3, 0, 3, 0]),
+        "attacker": bytes([11, 0]) + first + dial + first * 3,
+        "certified": bytes([24, 0, 11, 0]) + first,
+        "relay": bytes([2, 0, 8, 0, 2, 1, 0]) + dial + first + bytes([9, 0, 2, 0, 0, 10, 0, 2, 1, 0]),
+        "stolen-token": bytes([0, 0, 8, 0, 2, 1, 0, 3, 1, 0]) + first * 3 + bytes([10, 0, 2, 1, 0]),
         "proof-replayed": bytes([2, 0, 10, 0, 1, 1, 0, 8, 0, 2, 1, 0, 9, 0, 2, 0, 0]),
-        "closing": bytes([0, 0, 3, 0, 12, 0, 3, 0, 0, 0, 3, 0]),
-        "late": bytes([0, 0, 3, 0, 13, 0xFF, 0xFF, 3, 0, 0, 0]),
+        "closing": asked + bytes([12, 0]) + other * 3,
+        "late": asked + bytes([13, 0xFF, 0xFF]) + other * 3,
         "crowd": bytes([8, 0, 2, 0, 0, 8, 1, 2, 0, 1, 8, 0, 2, 0, 2] * 3),
-        "twice": bytes([0, 0, 14, 0, 3, 0, 3, 0, 3, 0, 14, 0, 3, 0]),
-        "rotated": bytes([0, 0, 15, 1, 15, 2, 3, 0, 3, 0]),
+        "twice": bytes([0, 0, 14]) + first + other + bytes([14]) + other * 4,
+        "other-node": bytes([21, 1]) + asked + bus + other * 3,
+        "other-node-later": bytes([15, 1, 1, 21, 1]) + asked + bus + other * 3,
+        "other-node-too-late": bytes([15, 1, 2, 21, 1]) + asked + other,
+        "bus-in-pieces": bytes([21, 1]) + asked + bytes([16, 2, 9] * 30 + [16, 3, 9] * 8) + other * 3,
+        "bus-damaged": bytes([21, 1]) + asked + bytes([18, 2, 40, 1]) + bus + other * 3,
+        "bus-silent": bytes([21, 1]) + asked + bytes([13, 0x0B, 0xB8]) + bus + other * 3,
+        "bus-answers-twice": bytes([21, 1]) + asked + bus + bytes([20, 1, 16, 3, 255]) + other * 3,
+        "bus-strangers": bytes([19, 0, 0]) + bytes(64) + bytes([19, 1, 9]) + b"b.example" + bytes([0, 0, 0, 1])
+        + bytes([19, 2, 9]) + b"b.example" + bytes([0, 0, 0, 1]),
+        "fails-often": failing * 4 + bytes([13, 0x27, 0x11]) + failing,
+        "disowned-often": (claim_b + dial + first + first) * 4,
+        "silent": claim_b + silence + first,
+        "blocked": asked + bytes([22, 1]) + other * 3 + bytes([22, 1]),
+        "not-hosted": bytes([0, 0]) + first + bytes([22, 0]) + other * 2 + bytes([0, 1, 3, 3, 22, 0]),
+        "over": asked + other + other + first + bytes([25, 0, 25, 1, 25, 2, 25, 3, 25, 4]),
+        "many-dials": (claim_b + silence + first) * 20,
+        "held-dials": bytes([8, 0, 2, 0, 0, 8, 1, 2, 0, 1]) + bytes([13, 0x4E, 0x20]) + (claim_b + silence + first) * 8,
+        "talkative": bytes([23, 3, 255]) + (claim_b + dial + first + first) * 3,
     }
     for name, data in steps.items():
         write("dialback", name, limits + data)
-        write("dialback", name + "-narrow", bytes(5) + data + honest)
+        write("dialback", name + "-narrow", bytes(6) + data + honest)
+
+
+def tls():
+    vector = lambda size, inside: len(inside).to_bytes(size, "big") + inside
+    extension = lambda kind, inside: kind.to_bytes(2, "big") + vector(2, inside)
+    record = lambda part: b"\x16\x03\x01" + vector(2, part)
+
+    def hello(*extensions):
+        body = b"\x03\x03" + bytes(32) + vector(1, b"") + vector(2, b"\x13\x01\x13\x02") + vector(1, b"\x00")
+        return b"\x01" + vector(3, body + vector(2, b"".join(extensions)))
+
+    name = extension(0, vector(2, b"\x00" + vector(2, b"b.example")))
+    protocols = extension(16, vector(2, vector(1, b"imx/1") + vector(1, b"h2")))
+    other = extension(43, b"\x02\x03\x04")
+    whole = hello(other, name, protocols)
+    for title, octets in {
+        "whole": record(whole),
+        "without-name": record(hello(protocols)),
+        "without-extensions": record(hello()),
+        "name-twice": record(hello(name, name)),
+        "in-records": b"".join(record(whole[at:at + 7]) for at in range(0, len(whole), 7)),
+        "http": b"GET / HTTP/1.1\r\n",
+        "imx": b"IMX/1\r\n\x00",
+        "long": record(b"\x01\x00\x40\x00" + bytes(64)),
+        "endless": record(b"\x01\xFF\xFF\xFF"),
+        "alert": record(b"\x02\x00\x00\x00"),
+    }.items():
+        write("tls", title, b"\x00" + octets)
+    write("tls", "written", bytes([1, 1, 9, 1, 2, 32, 4, 2, 10, 20, 0, 5, 0, 200]))
+    write("tls", "written-plain", bytes([1, 0, 0, 0, 1, 0, 1, 255]))
+    # The certificate of TLSBody, so that the fuzzer has one to change.
+    source = (HERE / "Sources" / "Bodies" / "TLSBody+Certificate.swift").read_text()
+    certificate = bytes.fromhex("".join(re.findall(r"^ {8}([0-9a-f]{2,})", source, re.M)))
+    for title, choices in {
+        "certificate": [1, 1, 0xAA, 0xAA, 0],
+        "certificate-unsigned": [1, 0, 0xAA, 0xAA, 0],
+        "certificate-client": [0, 1, 0xAA, 0xAA, 0],
+    }.items():
+        write("tls", title, bytes([2] + choices) + certificate)
+        write("tls", title + "-and-more", bytes([2] + choices) + certificate + b"\x00")
+    for usage in range(4):
+        write("tls", f"record-{usage}", bytes([2, 1, 1, 0xAA, 0xAA, 1, usage, 0, 1, 2]) + bytes(32) + certificate)
 
 
 def dns():
@@ -171,6 +240,7 @@ if __name__ == "__main__":
     joined()
     dialback()
     dns()
+    tls()
     xml()
     mime()
     for folder in sorted((HERE / "Corpora").iterdir()):

@@ -133,6 +133,40 @@ private let start = Instant(nanoseconds: 600_000_000_000)
         #expect(it.admit(SourceAddress("198.51.100.2"), now: start) == nil)
     }
 
+    @Test("IMX 4.3.2: a domain is trusted on so many connections, and on another one when one of them is over")
+    func provedDomains() throws {
+        var it = ProvedDomains()
+        let (a, b) = (try #require(Domain("a.example")), try #require(Domain("b.example")))
+        func handle(_ number: UInt64) -> ConnectionHandle { .init(rawValue: number) }
+        func admit(_ domain: Domain, _ number: UInt64, until: Instant = start + .seconds(100)) -> Bool {
+            guard it.admits(domain, on: handle(number), most: 2, now: start) else { return false }
+            it.note(domain, on: handle(number), until: until, most: 9, now: start)
+            return true
+        }
+        let first = [admit(a, 1), admit(a, 2, until: start + .seconds(10)), admit(a, 3), admit(b, 3), admit(a, 1)]
+        #expect(first == [true, true, false, true, true])
+        it.left(handle(1))
+        let second = [admit(a, 3), admit(a, 4)]
+        #expect(second == [true, false])
+        let later = start + .seconds(10)
+        let atLast = [
+            it.admits(a, on: handle(4), most: 2, now: start + .seconds(9)),
+            it.admits(a, on: handle(4), most: 2, now: later),
+        ]
+        #expect(atLast == [false, true], "trust that has run out takes no place")
+        it.forget(a, on: handle(3))
+        #expect(it.count == 1)
+        // Domains that come and go on one connection do not pile up.
+        for number in 0..<1000 {
+            let domain = try #require(Domain("d\(number).example"))
+            let now = later + .seconds(number)
+            it.note(domain, on: handle(3), until: now + .seconds(5), most: 9, now: now)
+        }
+        #expect(it.count <= 10)
+        it.left(handle(3))
+        #expect(it.count == 0)
+    }
+
     @Test("S42: what is remembered of a million sources has a bounded size")
     func bounded() {
         var sketch = RateSketch<UInt64>()

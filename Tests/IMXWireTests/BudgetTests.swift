@@ -56,6 +56,29 @@ import Testing
         }
     }
 
+    @Test("S07, dialback 4: claims whose sources are looked up for long cause no more dials at once than others")
+    func late() throws {
+        var limits = DialbackLimits()
+        limits.dialBurstPerBlock = 4
+        for (isMerged, expected) in [(false, 4), (true, 4)] {
+            var scene = DialbackScene(limits: limits)
+            let early = try (0..<4).map { try pending(scene.take(claim("e\($0).example"), on: UInt64($0))) }
+            scene.now = scene.now + .seconds(20)
+            var dials = 0
+            func dial(_ id: DialbackAcceptor.PendingID) {
+                if scene.acceptor.needsDial(id, octetsIn: 1 << 40, now: scene.now) == nil { dials += 1 }
+            }
+            for round in 0..<2 {
+                for index in 10..<20 {
+                    let action = scene.take(claim("l\(round)-\(index).example"), on: UInt64(index))
+                    if case .dialAndVerify(let id) = action { dial(id) }
+                }
+                for id in early { isMerged ? scene.acceptor.needsNoDial(id) : dial(id) }
+            }
+            #expect(dials == expected)
+        }
+    }
+
     @Test(
         "S07, dialback 4: a connection that has proved nothing has at most 1.5 octets sent to others for each of its own"
     )
@@ -83,7 +106,7 @@ import Testing
                     try #require(scene.acceptor.verify(id)).write(to: &verify, tag: 1)
                     if merges {
                         scene.acceptor.needsNoDial(id)
-                    } else if let refusal = scene.acceptor.needsDial(id, octetsIn: octetsIn) {
+                    } else if let refusal = scene.acceptor.needsDial(id, octetsIn: octetsIn, now: scene.now) {
                         #expect(code(refusal) == .rateLimited)
                         continue
                     } else {

@@ -58,6 +58,16 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         #expect(try Samples.rewrite(out).readableBytes == out.readableBytes)
     }
 
+    @Test("I.1.3: a trail that has grown too long for a record loses its oldest servers")
+    func fullTrail() throws {
+        var long = try envelope()
+        let servers = (0..<257 as Range<UInt64>).map { ServerID(high: 3, low: $0) }
+        long.details?.trail = servers
+        var out = ByteBuffer()
+        out.writeMessage(long, deadline: nil, tag: 1)
+        #expect(try read(out).details?.trail == Array(servers.dropFirst()))
+    }
+
     @Test("IMX 4.7.1: a plain envelope has no details on the other side")
     func plain() throws {
         var plain = try envelope()

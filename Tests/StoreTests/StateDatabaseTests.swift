@@ -2,9 +2,10 @@
 import EnvelopeModel
 import Foundation
 import GRDB
-import Store
 import Synchronization
 import Testing
+
+@testable import Store
 
 @Suite struct StateDatabaseTests {
     private let directory: String
@@ -162,6 +163,38 @@ import Testing
         #expect(database.lostOutcomes > 0)
         #expect(kept.count + Int(database.lostOutcomes) == 20_000)
         #expect(kept.first?.text?.count == StateDatabase.textLimit)
+    }
+
+    @Test("G.3-11: while the disk takes nothing, so much trust waits for it: the oldest stays, the rest is counted")
+    func trustWithoutDisk() throws {
+        let database = try StateDatabase(path: path)
+        let blocker = try DatabaseQueue(path: path)
+        let limit = StateDatabase.pendingTrustLimit
+        func row(_ number: Int, _ level: UInt8) throws -> StateDatabase.TrustRecord {
+            let time = WallTime(milliseconds: 1)
+            let domain = try #require(Domain("d\(number).example"))
+            return StateDatabase.TrustRecord(domain: domain, level: level, since: time, seen: time)
+        }
+        let statements = try blocker.inDatabase { db in
+            let sql = "SELECT sql FROM sqlite_master WHERE tbl_name = 'peer_trust' AND sql NOT NULL ORDER BY type DESC"
+            let statements = try String.fetchAll(db, sql: sql)
+            try db.execute(sql: "DROP TABLE peer_trust")
+            return statements
+        }
+        for number in 0..<10 { database.remember(try row(number, 1)) }
+        database.flush()
+        for number in 10..<limit + 100 { database.remember(try row(number, 1)) }
+        database.flush()
+        database.remember(try row(7, 2))
+        database.remember(try row(limit + 500, 1))
+        database.flush()
+        #expect(database.lostTrust == 101)
+        try blocker.inDatabase { db in
+            for statement in statements { try db.execute(sql: statement) }
+        }
+        database.flush()
+        let kept = Dictionary(uniqueKeysWithValues: try database.trust().map { ($0.domain.name, $0.level) })
+        #expect(kept.count == limit && kept["d0.example"] == 1 && kept["d7.example"] == 2)
     }
 
     @Test("Outcomes: a file that is no database is refused by name")

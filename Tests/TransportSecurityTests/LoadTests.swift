@@ -16,7 +16,6 @@ struct LoadTests {
     func thousandDomains() async throws {
         let folder = try Folder()
         let authority = try Authority()
-        let begin = Date()
         for number in 0..<1000 {
             try folder.put(try authority.issue(.server("d\(number).example")), as: "d\(number).example")
         }
@@ -134,7 +133,6 @@ struct LoadTests {
         let (good, _) = try await client.attempt(port, "a.example")
         let flooder = try await Party(TLSSettings(usesSystemRoots: false))
         let name = try #require(Domain("a.example"))
-        let begin = NIODeadline.now()
         let flood = Task {
             for _ in 0..<50 {
                 try await flooder.run { transport, _ in

@@ -57,8 +57,10 @@ extension DialbackAcceptor {
         let connectionID: ConnectionID
         let block: AddressBlock
         let expiry: Instant
-        /// Whether a dial is charged for the claim that it may turn out not to need.
-        var isCharged = true
+        /// When the claim came.
+        let start: Instant
+        /// Room in the budget for a dial, until it is known whether the claim needs one.
+        var dial: NetworkBudget.Hold?
     }
 
     /// What is known of one connection.

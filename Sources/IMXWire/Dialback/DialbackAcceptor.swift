@@ -30,6 +30,11 @@ package struct DialbackAcceptor: Sendable {
     /// The number of claims under way.
     package var pendingCount: Int { quotas.total }
 
+    /// Whether claims on `connection` are under way.
+    package func isChecking(_ connection: ConnectionHandle) -> Bool {
+        !(connections[connection]?.pending.isEmpty ?? true)
+    }
+
     /// A CLAIM came on `connection`, from an address in `block`. The order of the checks is IMX-1 §6.4.
     ///
     /// - Parameter octetsIn: the octets that have come on the connection so far; claims on a connection without a
@@ -58,7 +63,8 @@ package struct DialbackAcceptor: Sendable {
         }
         if let code = failedBefore(pair, connection, block, now: now) { return refuse(code, Self.text(code)) }
         let octets = Self.verifySize(pair, claim.token)
-        guard admits(pair, on: connection, from: block, octets: octets, octetsIn: octetsIn, now: now) else {
+        let dial = admit(pair, on: connection, from: block, octets: octets, octetsIn: octetsIn, now: now)
+        guard let dial else {
             return refuse(.rateLimited, Self.tooMany)
         }
         serial += 1
@@ -71,40 +77,46 @@ package struct DialbackAcceptor: Sendable {
             secret: Octets32(using: &generator),
             connectionID: id,
             block: block,
-            expiry: now + limits.pendingLife
+            expiry: now + limits.pendingLife,
+            start: now,
+            dial: dial
         )
         return .dialAndVerify(PendingID(connection: connection, pair: pair, serial: serial))
     }
 
-    /// Whether one more claim is taken, which has `octets` more sent to others; where it is, a dial is charged.
-    private mutating func admits(
+    /// Room for the dial of one more claim, which has `octets` more sent to others; nil where it is not taken.
+    private mutating func admit(
         _ pair: DomainPair,
         on connection: ConnectionHandle,
         from block: AddressBlock,
         octets: Int,
         octetsIn: Int,
         now: Instant
-    ) -> Bool {
+    ) -> NetworkBudget.Hold? {
         let claims = connections[connection] ?? Claims()
-        return claims.pending[pair] == nil && claims.mayCause(octets, octetsIn: octetsIn)
-            && quotas.admits(block, pair.source, onConnection: claims.pending.count, limits: limits, now: now)
-            && dials.take(block, isKnown: quotas.isKnown(pair.source, now: now), now: now)
+        guard claims.pending[pair] == nil, claims.mayCause(octets, octetsIn: octetsIn),
+            quotas.admits(block, pair.source, onConnection: claims.pending.count, limits: limits, now: now)
+        else { return nil }
+        return dials.hold(block, isKnown: quotas.isKnown(pair.source, now: now), now: now)
     }
 
     /// No dial is made for the claim: its VERIFY goes out on a connection that is there, or being made, for others.
     package mutating func needsNoDial(_ id: PendingID) {
-        guard var found = find(id), found.isCharged else { return }
-        found.isCharged = false
-        connections[id.connection]?.pending[id.pair] = found
-        dials.giveBack(found.block)
+        guard let dial = find(id)?.dial else { return }
+        connections[id.connection]?.pending[id.pair]?.dial = nil
+        dials.giveBack(dial)
     }
 
     /// A dial is about to be made for the claim. Nil where it may be; else the claim ends, because its connection would
     /// have others sent more than is right for what came on it.
-    package mutating func needsDial(_ id: PendingID, octetsIn: Int) -> Action? {
+    package mutating func needsDial(_ id: PendingID, octetsIn: Int, now: Instant) -> Action? {
         guard let found = find(id), let claims = connections[id.connection] else { return .ignore }
         let octets = limits.openingOctets + id.pair.source.readableBytes
-        guard claims.mayCause(octets, octetsIn: octetsIn) else {
+        // Room was kept for one dial; another one needs its own.
+        let isKnown = quotas.isKnown(id.pair.source, now: now)
+        guard claims.mayCause(octets, octetsIn: octetsIn),
+            let dial = found.dial ?? dials.hold(found.block, isKnown: isKnown, now: now)
+        else {
             needsNoDial(id)
             remove(id.connection, id.pair)
             // Its VERIFY is not sent either; or the next try would find nothing left.
@@ -112,6 +124,8 @@ package struct DialbackAcceptor: Sendable {
             let answer = AnswerRecord(.rateLimited, text: Self.tooMany)
             return .refuse(id.connection, id.pair, tag: found.tag, answer, close: false)
         }
+        dials.spend(dial, now: now)
+        connections[id.connection]?.pending[id.pair]?.dial = nil
         connections[id.connection]?.octetsCaused += octets
         return nil
     }
@@ -177,9 +191,8 @@ package struct DialbackAcceptor: Sendable {
 
     /// The connection is gone, and its claims with it. VERIFY records that are out come to nothing.
     package mutating func closed(_ connection: ConnectionHandle) {
-        for (pair, claim) in connections.removeValue(forKey: connection)?.pending ?? [:] {
-            quotas.remove(claim.block, pair.source)
-        }
+        for pair in (connections[connection]?.pending ?? [:]).keys { remove(connection, pair) }
+        connections[connection] = nil
     }
 
     /// What is hosted here or let in has changed: claims that would not be looked at now end.
@@ -255,6 +268,8 @@ package struct DialbackAcceptor: Sendable {
     private mutating func remove(_ connection: ConnectionHandle, _ pair: DomainPair) -> Pending? {
         guard let found = connections[connection]?.pending.removeValue(forKey: pair) else { return nil }
         quotas.remove(found.block, pair.source)
+        // A claim that ends before that was known is charged for the dial, as from its beginning.
+        if let dial = found.dial { dials.spend(dial, now: found.start) }
         return found
     }
 }

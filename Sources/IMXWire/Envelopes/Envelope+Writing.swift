@@ -63,7 +63,8 @@ extension ByteBuffer {
         writeWhole(.sentAt, details.sentAt, Bound.sentAt, &left)
         if details.wantsReceipt { writeField(.receiptWanted, true) }
         writeField(.replaces, details.replaces?.octets)
-        for server in details.trail { writeField(.trail, server) }
+        // IMX-1 §7.1: a full trail loses its oldest servers; loops end all the same, by the others and by hops.
+        for server in details.trail.suffix(FieldReader.repeatLimit) { writeField(.trail, server) }
         for subject in details.subjects.prefix(FieldReader.repeatLimit) where !subject.text.isEmpty {
             writeLocalized(.subject, subject.text, subject.language)
         }

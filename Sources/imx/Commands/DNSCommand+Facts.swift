@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import Discovery
+import Dispatch
 import EnvelopeModel
 import NIOCore
 import NIOPosix
@@ -40,19 +41,62 @@ struct DNSFacts {
             throw CommandFailure(error.description)
         }
         defer { asker.stop() }
-        let report = try asker.examine(domain)
-        var facts = DNSFacts(domain: domain, report: report, answers: [:])
-        for step in report.steps { facts.answers[step.question] = step.answer }
+        var facts = DNSFacts(try asker.examine(domain), about: domain, configuration)
         if let configuration {
-            facts.policy = AddressPolicy(allowed: configuration.dns.allowedAddresses.compactMap { AddressRange($0) })
-            facts.own = try own(domain, configuration)
+            let isHosted = configuration.domains.contains { $0.domain == domain }
+            facts.own = try own(domain, configuration, isHosted: isHosted)
         }
-        try facts.askMore(asker)
+        for question in facts.further where facts.answers[question] == nil {
+            facts.answers[question] = try asker.ask(question)
+        }
         return facts
     }
 
-    /// Asks what finding the service did not need.
-    private mutating func askMore(_ asker: DNSAsker) throws {
+    /// Asks on the event loop of a running aggregator, about a domain that it hosts. Who may issue certificates is not
+    /// asked.
+    static func gather(
+        _ domain: Domain,
+        _ configuration: AggregatorConfiguration,
+        by resolver: DNSResolver,
+        on eventLoop: any EventLoop,
+        completion: @escaping (DNSFacts) -> Void
+    ) {
+        resolver.examine(domain) { report in
+            let facts = DNSFacts(report, about: domain, configuration)
+            let questions = facts.further.filter { $0.type != caaType && facts.answers[$0] == nil }
+            facts.ask(questions[...], by: resolver) { facts in
+                let bound = NIOLoopBound((facts, completion), eventLoop: eventLoop)
+                // Files are read for it.
+                files.async {
+                    let own = try? own(domain, configuration, isHosted: true)
+                    eventLoop.execute {
+                        var (facts, completion) = bound.value
+                        facts.own = own
+                        completion(facts)
+                    }
+                }
+            }
+        }
+    }
+
+    private static let files = DispatchQueue(label: "imx.records", qos: .utility)
+
+    /// Asks one question after the other.
+    private func ask(
+        _ questions: ArraySlice<DNSQuestion>,
+        by resolver: DNSResolver,
+        completion: @escaping (DNSFacts) -> Void
+    ) {
+        guard let question = questions.first else { return completion(self) }
+        resolver.ask(question) { answer in
+            var facts = self
+            facts.answers[question] = answer
+            facts.ask(questions.dropFirst(), by: resolver, completion: completion)
+        }
+    }
+
+    /// What finding the service did not need.
+    private var further: [DNSQuestion] {
         var questions = [DNSQuestion(name: "_imx._tcp.\(domain)", type: SRVRecord.type)]
         if case .service(let service) = report.resolution {
             questions += service.hosts.prefix(16).map(DNSFacts.tlsaQuestion)
@@ -60,7 +104,7 @@ struct DNSFacts {
                 questions += DNSFacts.parents(domain).map { DNSQuestion(name: $0, type: DNSFacts.caaType) }
             }
         }
-        for question in questions where answers[question] == nil { answers[question] = try asker.ask(question) }
+        return questions
     }
 
     static func tlsaQuestion(_ host: PeerService.Host) -> DNSQuestion {
@@ -74,18 +118,33 @@ struct DNSFacts {
         return (0..<min(labels.count - 1, 8)).map { labels[$0...].joined(separator: ".") }
     }
 
-    private static func own(_ domain: Domain, _ configuration: AggregatorConfiguration) throws -> Own {
+    private static func own(
+        _ domain: Domain,
+        _ configuration: AggregatorConfiguration,
+        isHosted: Bool
+    ) throws -> Own {
         let records = ZoneRecords(domain: domain, configuration: configuration)
         return Own(
-            isHosted: configuration.domains.contains { $0.domain == domain },
-            places: configuration.listen.flatMap { listener in
-                PeerParts.addresses(of: listener).map {
-                    Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
-                }
-            },
+            isHosted: isHosted,
+            places: configuration.dns.reachedAt
+                + configuration.listen.flatMap { listener in
+                    PeerParts.addresses(of: listener).map {
+                        Endpoint(host: $0, port: listener.port, usesTLS: listener.usesTLS)
+                    }
+                },
             records: records,
             tlsa: try records.certificate.map(ZoneRecords.tlsa(ofCertificate:))
         )
+    }
+}
+
+extension DNSFacts {
+    /// What was found, and whose it is to be judged by.
+    fileprivate init(_ report: LookupReport, about domain: Domain, _ configuration: AggregatorConfiguration?) {
+        self.init(domain: domain, report: report, answers: [:])
+        for step in report.steps { answers[step.question] = step.answer }
+        let allowed = configuration?.dns.allowedAddresses ?? []
+        policy = AddressPolicy(allowed: allowed.compactMap { AddressRange($0) })
     }
 }
 

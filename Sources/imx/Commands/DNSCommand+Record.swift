@@ -31,10 +31,11 @@ struct ZoneRecords {
         host = "imx.\(domain)"
         guard let configuration, !configuration.listen.isEmpty else { return }
         var seen: Set<Port> = []
-        let listened = configuration.listen.map { Port(number: $0.port, usesTLS: $0.usesTLS) }
+        let places = configuration.dns.reachedAt.isEmpty ? configuration.listen : configuration.dns.reachedAt
+        let listened = places.map { Port(number: $0.port, usesTLS: $0.usesTLS) }
         ports = (listened.filter(\.usesTLS) + listened.filter { !$0.usesTLS }).filter { seen.insert($0).inserted }
         // Special addresses, all of the machine's among them, are of no use to strangers.
-        addresses = configuration.listen.compactMap { endpoint in
+        addresses = places.compactMap { endpoint in
             AddressPolicy().refusal(of: endpoint.host, port: endpoint.port) == nil ? NumericAddress(endpoint.host) : nil
         }
         if ports.contains(where: \.usesTLS), let directory = configuration.tls.certificates {

@@ -38,6 +38,8 @@ struct StatusReport: Codable, Sendable, Hashable {
 
     /// A connection to or from a peer.
     struct Peer: Codable, Sendable, Hashable {
+        /// Its number since the start of the process; nil where it is not open now.
+        var id: UInt64?
         var address: String
         /// `in` where the peer connected to us, `out` where we did.
         var direction: String
@@ -70,6 +72,38 @@ struct StatusReport: Codable, Sendable, Hashable {
         var outgoing = 0
     }
 
+    /// What the hosted domains' own records look like from outside.
+    struct HostedRecords: Codable, Sendable, Hashable {
+        /// A domain whose records do not lead here.
+        struct Astray: Codable, Sendable, Hashable {
+            var domain: String
+            /// Since when, as RFC 3339 has it.
+            var since: String
+            var problems: [String]
+        }
+
+        /// Domains looked up since the start.
+        var looks: UInt64
+        /// Domains whose records lead here.
+        var right: Int
+        /// Domains whose records do not.
+        var astrayCount: Int
+        /// The first thousand of those.
+        var astray: [Astray]
+    }
+
+    /// How often the configuration was read again.
+    struct Reloads: Codable, Sendable, Hashable {
+        /// Taken over.
+        var taken: UInt64 = 0
+        /// Left as it was, because of mistakes.
+        var refused: UInt64 = 0
+        /// The last time, as RFC 3339 has it.
+        var last: String?
+        /// The mistakes of the last time.
+        var problems: [String] = []
+    }
+
     /// An earlier life of the aggregator.
     struct Run: Codable, Sendable, Hashable {
         var version: String
@@ -100,6 +134,8 @@ struct StatusReport: Codable, Sendable, Hashable {
     var lostRepeats: UInt64
     /// Outcomes that the database could not take.
     var lostOutcomes: UInt64
+    /// Proofs of foreign domains that the database could not take.
+    var lostTrust: UInt64 = 0
     /// Outcomes given, by code.
     var outcomes: [Count]
     /// What was dropped without an answer, by reason.
@@ -118,6 +154,10 @@ struct StatusReport: Codable, Sendable, Hashable {
     var certificateProblems: [String] = []
     /// What the resolver of names has done.
     var lookUps: [Count] = []
+    /// The hosted domains' own records; nil where nobody looks at them.
+    var hostedRecords: HostedRecords?
+    /// How often the configuration was read again.
+    var reloads = Reloads()
     /// The run before this one.
     var previousRun: Run?
 }

@@ -34,8 +34,10 @@ final class Node {
     private let trustPolicy: TrustPolicy
     private let bus: UnixNodeBus?
     private let resolver: DNSResolver?
+    private let watch: RecordsWatch?
     private let security: TLSService
     private let ledgerPage: LedgerPage
+    private var toldLostTrust: UInt64 = 0
 
     init(
         _ configuration: AggregatorConfiguration,
@@ -90,6 +92,7 @@ final class Node {
         )
         self.transport = transport
         resolver = try PeerParts.resolver(configuration, on: eventLoop)
+        watch = PeerParts.watch(configuration, resolver, scheduler, on: eventLoop, logger)
         let peerTable = StaticPeerTable(Node.peers(configuration), before: resolver)
         self.peerTable = peerTable
         var frontSettings = Node.frontSettings(configuration, serverID)
@@ -123,6 +126,7 @@ final class Node {
             trust: trust,
             security: security,
             resolver: resolver,
+            watch: watch,
             configuration: configuration,
             eventLoop: eventLoop
         )
@@ -169,6 +173,7 @@ final class Node {
     func start() {
         core.start()
         snapshot()
+        watch?.start()
         for problem in PeerParts.problems(security, configuration) {
             logger.error("certificates", metadata: ["problem": "\(problem)"])
         }
@@ -182,8 +187,20 @@ final class Node {
         scheduler.schedule(after: .seconds(5)) { [weak self] in
             guard let self else { return }
             state.database.snapshot(LedgerTotals(core.ledger), at: WallTime.now)
+            tellLostTrust()
             snapshot()
         }
+    }
+
+    /// What a foreign domain has proved and the disk does not keep is believed with less after the next start.
+    private func tellLostTrust() {
+        let lost = state.database.lostTrust
+        guard lost > toldLostTrust else { return }
+        logger.error(
+            "what foreign domains have proved cannot be kept: the disk is full, too slow or broken",
+            metadata: ["lost": "\(lost)", "path": "\(state.path)"]
+        )
+        toldLostTrust = lost
     }
 
     /// Reads the certificates again; what is no good leaves in use what was there.
@@ -208,6 +225,7 @@ final class Node {
 
     func closeBooks() {
         bus?.stop()
+        watch?.stop()
         resolver?.stop()
         do {
             try state.database.end(LedgerTotals(core.ledger), at: WallTime.now)
@@ -236,6 +254,7 @@ extension Node {
         configuration = new
         let domains = core.replaceDirectory(with: Node.directory(new))
         report.changes += domains.sorted().map { "domains.\($0) \(Node.change($0, core.serves($0), old))" }
+        watch?.replace(new.domains.map(\.domain))
         if old.peers != new.peers {
             peerTable.replace(Node.peers(new))
             report.changes.append("peers")
@@ -297,6 +316,7 @@ extension Node {
         settings.admission.unauthenticated = configuration.limits.connectionsUnproved
         settings.admission.perAddress = configuration.limits.connectionsFromAddress
         settings.admission.perNetwork = configuration.limits.connectionsFromNetwork
+        settings.admission.perDomain = configuration.limits.connectionsFromDomain
         settings.admission.newPerAddress = configuration.limits.newConnections
         settings.admission.newPerNetwork = 3 * configuration.limits.newConnections
         return settings

@@ -9,6 +9,7 @@ import IMXFront
 import Logging
 import NIOCore
 import Store
+import Telemetry
 import TransportSecurity
 
 /// Carries out what commands ask of the running aggregator.
@@ -22,9 +23,11 @@ final class NodeControl: ControlHandler {
     private let trust: TrustMemory
     private let security: TLSService
     private let resolver: DNSResolver?
+    private let watch: RecordsWatch?
     private let startedAt: Instant
     /// Reads the configuration again; set once the node is complete.
     var reloader: Reloader?
+    private var reloads = StatusReport.Reloads()
 
     init(
         core: AggregatorCore,
@@ -34,6 +37,7 @@ final class NodeControl: ControlHandler {
         trust: TrustMemory,
         security: TLSService,
         resolver: DNSResolver?,
+        watch: RecordsWatch?,
         configuration: AggregatorConfiguration,
         eventLoop: any EventLoop
     ) {
@@ -45,6 +49,7 @@ final class NodeControl: ControlHandler {
         self.trust = trust
         self.security = security
         self.resolver = resolver
+        self.watch = watch
         self.configuration = configuration
         startedAt = tool.host.scheduler.now
     }
@@ -114,6 +119,13 @@ final class NodeControl: ControlHandler {
         }
     }
 
+    /// The configuration was read again, whoever asked for it.
+    func note(_ report: ReloadReport) {
+        if report.problems.isEmpty { reloads.taken += 1 } else { reloads.refused += 1 }
+        reloads.last = WallTime.now.description
+        reloads.problems = report.problems
+    }
+
     private func reload(_ answer: @escaping (ControlResponse) -> Void) {
         guard let reloader else { return answer(.refused("the aggregator is still starting")) }
         let bound = NIOLoopBound(answer, eventLoop: eventLoop)
@@ -163,6 +175,7 @@ final class NodeControl: ControlHandler {
             repeats: status.repeats,
             lostRepeats: status.lostRepeatEntries,
             lostOutcomes: state.database.lostOutcomes + status.recordsLeftOut,
+            lostTrust: state.database.lostTrust,
             outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name
@@ -180,6 +193,8 @@ final class NodeControl: ControlHandler {
             certificates: security.inventory.expiries.map(StatusReport.Certificate.init),
             certificateProblems: security.inventory.problems.map(\.description),
             lookUps: resolver.map { StatusReport.counts($0.counts) } ?? [],
+            hostedRecords: watch.map(StatusReport.HostedRecords.init),
+            reloads: reloads,
             previousRun: state.previousRun.map(StatusReport.Run.init)
         )
     }
@@ -226,11 +241,28 @@ extension StatusReport.Adapter {
 extension StatusReport.Peer {
     fileprivate init(_ peer: PeerStatus) {
         self.init(
+            id: peer.id,
             address: peer.address,
             direction: peer.isOutgoing ? "out" : "in",
             state: peer.state,
             pairs: peer.pairs.map { "\($0.source)>\($0.target)" },
             inFlight: peer.inFlight
+        )
+    }
+}
+
+extension StatusReport.HostedRecords {
+    /// The most domains that are shown one by one.
+    private static let shown = 1000
+
+    fileprivate init(_ watch: RecordsWatch) {
+        self.init(
+            looks: watch.looks,
+            right: watch.right.count,
+            astrayCount: watch.astray.count,
+            astray: watch.astray.sorted { $0.key < $1.key }.prefix(Self.shown).map { domain, finding in
+                Astray(domain: domain.name, since: finding.since.description, problems: finding.problems)
+            }
         )
     }
 }

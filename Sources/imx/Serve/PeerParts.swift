@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import AdapterKit
 import Configuration
 import Discovery
 import EnvelopeModel
+import Logging
 import NIOCore
 import Telemetry
 import TransportSecurity
@@ -35,6 +37,59 @@ enum PeerParts {
         guard listener.host == "0.0.0.0" || listener.host == "::" else { return [listener.host] }
         let devices = (try? System.enumerateDevices()) ?? []
         return devices.compactMap { $0.address?.ipAddress }.filter { listener.host == "::" || !$0.contains(":") }
+    }
+
+    /// What looks after the hosted domains' own records; nil where that is not wanted, or where nobody but this machine
+    /// can reach it anyway.
+    static func watch(
+        _ configuration: AggregatorConfiguration,
+        _ resolver: DNSResolver?,
+        _ scheduler: EventLoopScheduler,
+        on eventLoop: any EventLoop,
+        _ logger: Logger
+    ) -> RecordsWatch? {
+        guard let resolver, configuration.dns.watch > .zero, isReached(configuration) else { return nil }
+        return RecordsWatch(
+            configuration.domains.map(\.domain),
+            every: configuration.dns.watch,
+            now: { scheduler.now },
+            timer: { interval, body in
+                let work = scheduler.schedule(after: interval, body)
+                return { work.cancel() }
+            },
+            tell: { tell($0, logger) }
+        ) { domain, completion in
+            DNSFacts.gather(domain, configuration, by: resolver, on: eventLoop) { completion(DNSCheck($0).verdict()) }
+        }
+    }
+
+    private static func tell(_ notice: RecordsWatch.Notice, _ logger: Logger) {
+        switch notice {
+        case .astray(let domain, let problems):
+            logger.warning(
+                "the records of a hosted domain do not lead here",
+                metadata: [
+                    "domain": "\(domain)", "problem": "\(problems.joined(separator: "; "))",
+                    "remedy": "imx dns check \(domain)",
+                ]
+            )
+        case .mended(let domain):
+            logger.notice("the records of a hosted domain lead here again", metadata: ["domain": "\(domain)"])
+        case .unknown(let domain, let reason):
+            logger.debug(
+                "the records of a hosted domain cannot be looked up now",
+                metadata: ["domain": "\(domain)", "reason": "\(reason)"]
+            )
+        }
+    }
+
+    private static func isReached(_ configuration: AggregatorConfiguration) -> Bool {
+        let policy = AddressPolicy(allowed: configuration.dns.allowedAddresses.compactMap { AddressRange($0) })
+        return !configuration.dns.reachedAt.isEmpty
+            || configuration.listen.contains { listener in
+                let isLocal = listener.host.hasPrefix("127.") || listener.host == "::1"
+                return !isLocal || policy.refusal(of: listener.host, port: listener.port) == nil
+            }
     }
 
     /// What TLS needs. Reads the files.

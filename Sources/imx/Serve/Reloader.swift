@@ -95,6 +95,7 @@ final class Reloader: Sendable {
                 metadata: ["keys": "\(report.waiting.joined(separator: ", "))"]
             )
         }
+        node.value.control.note(report)
         if report.problems.isEmpty { logger.notice("configuration read", metadata: ["file": "\(path)"]) }
         completion(report)
     }

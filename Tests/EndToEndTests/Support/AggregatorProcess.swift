@@ -6,6 +6,8 @@ import Synchronization
 struct AggregatorPlan: Sendable {
     var name: String
     var listen: UInt16
+    /// A port that speaks TLS beside it.
+    var secureListen: UInt16?
     /// Foreign domain to the port of its aggregator.
     var peers: [String: UInt16] = [:]
     /// Adapter sections by their names, each as YAML in flow style.
@@ -51,7 +53,7 @@ struct AggregatorPlan: Sendable {
         let strict = strictDomains.mapValues { "{ adapter: \($0.adapter), class: \($0.class) }" }
         return """
             name: \(name)
-            listen: [ "127.0.0.1:\(listen)" ]
+            listen: [ "127.0.0.1:\(listen)"\(secureListen.map { ", \"tls://127.0.0.1:\($0)\"" } ?? "") ]
             state-directory: \(state)
             stop-within: \(stopWithin)s
             log: { level: debug, format: text }
@@ -91,7 +93,33 @@ final class AggregatorProcess: Sendable {
             var name: String
             var count: Int
         }
+        struct Lane: Decodable, Sendable {
+            var from: String
+            var to: String
+            var ledger: Ledger
+        }
+        struct Reloads: Decodable, Sendable {
+            var taken: Int
+            var refused: Int
+        }
+        struct Run: Decodable, Sendable {
+            var ledger: Ledger
+        }
+        struct Certificate: Decodable, Sendable {
+            var domain: String
+            var notAfter: String
+        }
+        struct HostedRecords: Decodable, Sendable {
+            struct Astray: Decodable, Sendable {
+                var domain: String
+                var problems: [String]
+            }
+            var looks: Int
+            var right: Int
+            var astray: [Astray]
+        }
         struct Peer: Decodable, Sendable {
+            var id: Int?
             var address: String
             var direction: String
             var state: String
@@ -102,6 +130,23 @@ final class AggregatorProcess: Sendable {
         var adapters: [Adapter]
         var peers: [Peer]
         var drops: [Count]
+        var repeats: Int
+        var lanes: [Lane]
+        var reloads: Reloads
+        var certificates: [Certificate]
+        var certificateProblems: [String]
+        var hostedRecords: HostedRecords?
+        var previousRun: Run?
+
+        /// The connections that somebody is trusted on, each with its number and direction.
+        var standing: Set<String> {
+            Set(peers.filter { !$0.pairs.isEmpty }.map { "\($0.direction) \($0.id ?? 0) \($0.pairs.sorted())" })
+        }
+
+        /// What was delivered from one domain to another.
+        func delivered(_ from: String, _ to: String) -> Int {
+            lanes.first { ($0.from, $0.to) == (from, to) }?.ledger.delivered ?? 0
+        }
 
         /// How often something was dropped for this reason.
         func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }

@@ -25,6 +25,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case dialback
     /// The readers of IMX, SRV and TLSA records.
     case dns
+    /// What a peer says before TLS is up, and the certificates that it shows.
+    case tls
     /// The XML stream's parser and writer.
     case xml
     /// The reader and writer of MIME entities.
@@ -38,6 +40,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .joined: try JoinedBody.run(octets)
         case .dialback: try DialbackBody.run(octets)
         case .dns: try DNSBody.run(octets)
+        case .tls: try TLSBody.run(octets)
         case .xml: try XMLBody.run(octets)
         case .mime: try MIMEBody.run(octets)
         }
