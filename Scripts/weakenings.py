@@ -103,7 +103,7 @@ WEAKENINGS = [
         [("IMXWire/Dialback/ClaimToken.swift", "            generator.next() as UInt64,\n            generator.next() as UInt64,",
           "            isWeak(\"counted-tokens\") ? (generator.next() as UInt64) & 0xFFFF : generator.next() as UInt64,\n"
           "            generator.next() as UInt64,")],
-        "IMXWireTests.AttackTests/millionTokens"),
+        "IMXWireTests.AttackTests/manyTokens"),
     Weakening(
         "own-domains", "S09, G.3-12", "claims of hosted domains are looked into",
         [(ACCEPTOR, "guard !facts.sourceIsHosted, facts.policyAllows", "guard !facts.sourceIsHosted || isWeak(\"own-domains\"), facts.policyAllows")],
@@ -406,6 +406,10 @@ WEAKENINGS = [
         "cap-in-all", "S36", "there may be any number of connections",
         [(ADMISSION, "guard open < limits.connections - (isKnown", "guard isWeak(\"cap-in-all\") || open < limits.connections - (isKnown")],
         "AdmissionTests/inAll"),
+    Weakening(
+        "cap-per-domain", "S36, IMX 4.3.2", "one domain may be trusted on any number of connections",
+        [("IMXFront/ProvedDomains.swift", "return places[domain, default: [:]].count < most", "return places[domain, default: [:]].count < most || isWeak(\"cap-per-domain\")")],
+        "IMXFrontTests.DomainCapTests/surplus"),
     Weakening(
         "many-addresses", "S36", "each address of an IPv6 network is a source of its own",
         [("IMXFront/SourceAddress.swift", "self.init(host: Host(bits: high), ", "self.init(host: Host(bits: isWeak(\"many-addresses\") ? high ^ low : high), ")],

@@ -2,6 +2,7 @@
 import Configuration
 import EnvelopeModel
 import Foundation
+import IMXFront
 import Logging
 import Store
 import Testing
@@ -17,7 +18,7 @@ import TransportSecurity
         let text = """
             name: north
             state-directory: state
-            adapters: { demo: { kind: stub } }
+            adapters: { demo: { kind: stub, users: { alice: {} } } }
             classes: { default: {}, strict: { trust: certificate } }
             domains:
               a.example: { adapter: demo }
