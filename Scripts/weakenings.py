@@ -104,7 +104,7 @@ WEAKENINGS = [
         [("IMXWire/Dialback/ClaimToken.swift", "            generator.next() as UInt64,\n            generator.next() as UInt64,",
           "            isWeak(\"counted-tokens\") ? (generator.next() as UInt64) & 0xFFFF : generator.next() as UInt64,\n"
           "            generator.next() as UInt64,")],
-        "IMXWireTests.AttackTests/millionTokens"),
+        "IMXWireTests.AttackTests/manyTokens"),
     Weakening(
         "own-domains", "S09, G.3-12", "claims of hosted domains are looked into",
         [(ACCEPTOR, "guard !facts.sourceIsHosted, facts.policyAllows", "guard !facts.sourceIsHosted || isWeak(\"own-domains\"), facts.policyAllows")],
@@ -307,6 +307,31 @@ WEAKENINGS = [
         [("XMLStream/XMLStreamCore.swift", "if depth > limits.skippedDepth + 1 {", "if depth > limits.skippedDepth + 1, !isWeak(\"deep-elements\") {")],
         "XMLStreamTests.LimitTests/closed"),
     Weakening(
+        "any-octets", "S23", "ill-formed UTF-8 is taken",
+        [("IMXWire/Codec/TextCheck.swift", "withUnsafeReadableBytes { $0.isASCII || $0.isWellFormedUTF8 }",
+          "withUnsafeReadableBytes { $0.isASCII || $0.isWellFormedUTF8 || isWeak(\"any-octets\") }")],
+        "IMXWireTests.MalformedTests/utf8"),
+    Weakening(
+        "any-spelling", "S24, G.3-12", "domains are compared as they are spelled",
+        [("EnvelopeModel/Domain.swift", "        guard Domain.isCanonical(canonical.utf8) else { return nil }\n",
+          "        if isWeak(\"any-spelling\") {\n            name = String(text)\n            return\n        }\n"
+          "        guard Domain.isCanonical(canonical.utf8) else { return nil }\n")],
+        "EnvelopeModelTests.DomainTests"),
+    Weakening(
+        "raw-text", "S22", "text is written into XML as it is",
+        [("XMLStream/XMLText.swift", "if kind == XMLEscapes.plain {", "if kind == XMLEscapes.plain || isWeak(\"raw-text\") {")],
+        "XMLStreamTests.TextTests"),
+    Weakening(
+        "present-strength", "S27, G.3-11", "what a domain has shown once is not asked of it again",
+        [("imx/Serve/TrustPolicy.swift", "max(levels[hosted] ?? .dialback, memory.level(of: peer))",
+          "max(levels[hosted] ?? .dialback, isWeak(\"present-strength\") ? .dialback : memory.level(of: peer))")],
+        "TrustPolicyTests"),
+    Weakening(
+        "strength-of-a-run", "S27, G.3-11", "what a domain has shown is forgotten at a restart",
+        [("imx/Serve/TrustMemory.swift", "        records = Dictionary(try database.trust().map",
+          "        records = isWeak(\"strength-of-a-run\") ? [:] : Dictionary(try database.trust().map")],
+        "TrustPolicyTests"),
+    Weakening(
         "any-sender", "S25, S53", "an adapter speaks for the domains of others",
         [(PIPELINE, "if row?.adapter == port.name { return nil }", "if row?.adapter == port.name || isWeak(\"any-sender\") { return nil }")],
         "PipelineTests/confinement"),
@@ -378,7 +403,7 @@ WEAKENINGS = [
     Weakening(
         "header-injection", "S31", "what a part says of itself goes into the header as it is",
         [("MessageFormats/MIMEEntity+Write.swift", "private static func isSafe(_ value: String) -> Bool {\n",
-          "private static func isSafe(_ value: String) -> Bool {\n        if isWeak(\"header-injection\") { return true }\n")],
+          "private static func isSafe(_ value: String) -> Bool {\n        if isWeak(\"header-injection\") { return true }\n        return ")],
         "WriterTests/injection"),
     Weakening(
         "opening-time", "S36", "a stranger may stay as long as it likes",
@@ -417,6 +442,10 @@ WEAKENINGS = [
         "cap-in-all", "S36", "there may be any number of connections",
         [(ADMISSION, "guard open < limits.connections - (isKnown", "guard isWeak(\"cap-in-all\") || open < limits.connections - (isKnown")],
         "AdmissionTests/inAll"),
+    Weakening(
+        "cap-per-domain", "S36, IMX 4.3.2", "one domain may be trusted on any number of connections",
+        [("IMXFront/ProvedDomains.swift", "return places[domain, default: [:]].count < most", "return places[domain, default: [:]].count < most || isWeak(\"cap-per-domain\")")],
+        "IMXFrontTests.DomainCapTests/surplus"),
     Weakening(
         "many-addresses", "S36", "each address of an IPv6 network is a source of its own",
         [("IMXFront/SourceAddress.swift", "self.init(host: Host(bits: high), ", "self.init(host: Host(bits: isWeak(\"many-addresses\") ? high ^ low : high), ")],
