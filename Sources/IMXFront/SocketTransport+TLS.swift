@@ -11,7 +11,7 @@ extension SocketTransport {
         /// How many pairs of files were read, because they are new or have changed.
         package let readCount: Int
         /// Whether something else is wrong than at the last time.
-        let hasOtherProblems: Bool
+        package let hasOtherProblems: Bool
         /// What is wrong now; where something is, what was in use before stays in use.
         package let problems: [String]
     }
