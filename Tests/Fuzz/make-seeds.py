@@ -112,6 +112,12 @@ def dialback():
         "bus-answers-twice": bytes([21, 1]) + asked + bus + bytes([20, 1, 16, 3, 255]) + other * 3,
         "bus-strangers": bytes([19, 0, 0]) + bytes(64) + bytes([19, 1, 9]) + b"b.example" + bytes([0, 0, 0, 1])
         + bytes([19, 2, 9]) + b"b.example" + bytes([0, 0, 0, 1]),
+        "bus-never-whole": bytes([19, 0, 1, 0, 0, 8, 0]) + bytes(1096),
+        "bus-in-error": bytes([19, 2, 9]) + b"b.example" + bytes([1, 0, 0, 1]) + bytes([0, 0, 21, 1])
+        + bytes([19, 2, 9]) + b"b.example" + bytes([2, 1, 0, 1]),
+        "proved-and-disowned": bytes([24, 0, 11, 0]) + first + (claim_b + dial + first + first) * 3,
+        "answer-repeated": asked + other + bytes([14, 1, 3, 1, 0, 0]) + other * 6,
+        "answer-of-before": asked + other + bytes([14, 1, 3, 1, 0, 0, 3, 2, 3, 2, 0, 3, 2, 3, 1]) + other * 3,
         "fails-often": failing * 4 + bytes([13, 0x27, 0x11]) + failing,
         "disowned-often": (claim_b + dial + first + first) * 4,
         "silent": claim_b + silence + first,
@@ -149,6 +155,8 @@ def tls():
         "http": b"GET / HTTP/1.1\r\n",
         "imx": b"IMX/1\r\n\x00",
         "long": record(b"\x01\x00\x40\x00" + bytes(64)),
+        "long-record": b"\x16\x03\x01\x40\x00",
+        "odd-name": record(hello(extension(0, vector(2, b"\x00" + vector(2, b"b .\x00example"))))),
         "endless": record(b"\x01\xFF\xFF\xFF"),
         "alert": record(b"\x02\x00\x00\x00"),
     }.items():
@@ -197,6 +205,7 @@ def xml():
         "deep": "<message>" + "<body>" * 5 + "text" + "</body>" * 5 + "</message>",
         "wide": "<message>" + "<body/>t" * 9 + "</message><body/>",
         "attributes": "<message id='1' b='2' c='3' d='" + "v" * 40 + "'/>",
+        "long-name": "<" + "n" * 30 + "/><message><" + "n" * 30 + "/></message>",
         "space": " \n\t\r <message/> \n",
         "entity": "<message>&amp;&foo;</message>",
         "comment": "<message/><!-- no -->",

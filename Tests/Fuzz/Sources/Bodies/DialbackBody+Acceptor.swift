@@ -44,7 +44,7 @@ extension DialbackBody {
             try hold(open[key] == nil && expected == nil, "a claim that cannot be is asked for")
             try hold(id.connection == connection && id.pair == key.pair, "another claim is asked for")
             try hold(remembered == nil, "what has just failed is tried again")
-            open[key] = Open(id: id, tag: tag)
+            open[key] = Open(id: id, tag: tag, token: claim.token)
             ids = ids.suffix(31) + [id]
             network.append(.reach(id))
         case .refuse(let on, let pair, let answered, let answer, let close):
@@ -101,7 +101,9 @@ extension DialbackBody {
         case .trust(let connection, let pair, let until, let tag, let answer):
             let key = ClaimKey(connection: connection, pair: pair)
             try hold(isProof, "trust without a proof")
-            try hold(open.removeValue(forKey: key)?.tag == tag, "trust without a claim")
+            let claim = open.removeValue(forKey: key)
+            try hold(claim?.tag == tag, "trust without a claim")
+            if let claim { confirmed.insert(claim.token) }
             failures.clear(key)
             try trust(key, until, answer)
         }

@@ -16,6 +16,7 @@ extension DialbackBody {
         try hold(!tokens.contains(claim.token), "a token is made twice")
         tokens = tokens.suffix(255) + [claim.token]
         claimed.insert(key)
+        lastToken[key] = claim.token
         if Self.isHonest(connection) { network.append(.claim(claim, on: connection)) }
     }
 
@@ -83,7 +84,8 @@ extension DialbackBody {
         let outcome = nodes[node].answered(answer, pair: pair, on: connection, now: now, using: &draw)
         if case .trusted(let found, let until, let leg) = outcome {
             let key = ClaimKey(connection: connection, pair: found)
-            try hold(everTrusted.contains(key), "B trusts what A does not")
+            let isConfirmed = lastToken[key].map(confirmed.contains) ?? false
+            try hold(everTrusted.contains(key) && isConfirmed, "B trusts what A does not")
             try hold(until == now + limits.trustLife, "trust without end")
             // Over the bus the other node's connection is nobody's to trust here.
             try hold(leg == nil || leg?.rawValue == 41 + UInt64(node), "B trusts a connection of somebody else")
@@ -149,6 +151,10 @@ extension DialbackBody {
             try NodeBusModel.reject(message.encoded(secret: Octets32(hashing: [1])), cluster)
         } else {
             try NodeBusModel.accept(message, cluster)
+            // Nor does a node ask on for another that asks it in error.
+            let isServed = record.source == Self.b
+            let action = nodes[listening].verify(record, on: nil, from: nil, sourceIsServed: isServed, now: now)
+            _ = try answer(record, action, from: listening)
         }
     }
 }

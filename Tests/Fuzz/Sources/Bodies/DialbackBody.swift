@@ -62,8 +62,11 @@ struct DialbackBody {
     var trusted: [ClaimKey: Instant] = [:]
     /// The connections to A on which anything was proved.
     var proved: Set<ConnectionHandle> = []
-    /// The tokens for which B has given its word.
+    /// The tokens for which B has given its word, and those with which A has come to trust.
     var spent: Set<ByteBuffer> = []
+    var confirmed: Set<ByteBuffer> = []
+    /// The token of B's last claim.
+    var lastToken: [ClaimKey: ByteBuffer] = [:]
 
     /// What A's operator wants, and where the attacker has shown a certificate for his own domain.
     var isHosted = true
@@ -88,6 +91,7 @@ struct DialbackBody {
     struct Open {
         let id: DialbackAcceptor.PendingID
         let tag: UInt32
+        let token: ByteBuffer
     }
 
     enum Travelling {

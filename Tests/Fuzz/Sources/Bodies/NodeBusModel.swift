@@ -112,11 +112,14 @@ struct NodeBusModel {
     /// What nobody with the key has said is never taken for a message, and no more of it is kept than of one message.
     static func reject(_ octets: ByteBuffer, _ secret: Octets32) throws(Violation) {
         var stream = octets
-        guard let message = try? NodeMessage.next(in: &stream, secret: secret) else {
-            if (try? NodeMessage.next(in: &stream, secret: secret)) == .some(nil) { try checkHeld(stream) }
+        let message: NodeMessage?
+        do throws(IMXError) {
+            message = try NodeMessage.next(in: &stream, secret: secret)
+        } catch {
             return
         }
-        throw Violation("octets of a stranger are a node's message: \(message)")
+        if let message { throw Violation("octets of a stranger are a node's message: \(message)") }
+        try checkHeld(stream)
     }
 
     /// What a node says, whatever it is, is read as that or not at all.
