@@ -323,8 +323,7 @@ WEAKENINGS = [
         "XMLStreamTests.TextTests"),
     Weakening(
         "present-strength", "S27, G.3-11", "what a domain has shown once is not asked of it again",
-        [("imx/Serve/TrustPolicy.swift", "max(levels[hosted] ?? .dialback, memory.level(of: peer))",
-          "max(levels[hosted] ?? .dialback, isWeak(\"present-strength\") ? .dialback : memory.level(of: peer))")],
+        [("imx/Serve/TrustPolicy.swift", "{ [self] in memory.shown(by: $0) }", "{ [self] in isWeak(\"present-strength\") ? nil : memory.shown(by: $0) }")],
         "TrustPolicyTests"),
     Weakening(
         "strength-of-a-run", "S27, G.3-11", "what a domain has shown is forgotten at a restart",
