@@ -33,6 +33,8 @@ package struct AddressPolicy: Sendable, Hashable {
     }
 
     /// Why `address` must not be connected to, for people; nil where it may be.
+    ///
+    /// For what the DNS said. Configured peers are the operator's own word, names among them, and are not asked about.
     package func refusal(of address: String, port: UInt16) -> String? {
         guard let numeric = NumericAddress(address) else { return "\(address.prefix(64)) is no numeric address" }
         if port == 0 { return "port 0 cannot be connected to" }

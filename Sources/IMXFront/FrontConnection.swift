@@ -70,9 +70,12 @@ final class FrontConnection {
         let target: Domain
         let sourceOctets: ByteBuffer
         let targetOctets: ByteBuffer
-        var until: Instant
+        let until: Instant
+        /// How well the peer had proved itself when it was trusted.
+        let level: TrustLevel
 
-        init(source: Domain, target: Domain, until: Instant) {
+        init(source: Domain, target: Domain, until: Instant, level: TrustLevel) {
+            self.level = level
             self.source = source
             self.target = target
             self.until = until
@@ -144,9 +147,9 @@ final class FrontConnection {
         return trusted.count < limit
     }
 
-    /// Notes that the peer may speak for `source` to `target` until `until`.
-    func trust(_ source: Domain, _ target: Domain, until: Instant) {
-        let pair = TrustedPair(source: source, target: target, until: until)
+    /// Notes that the peer may speak for `source` to `target` until `until`, having proved itself so well.
+    func trust(_ source: Domain, _ target: Domain, until: Instant, level: TrustLevel = .dialback) {
+        let pair = TrustedPair(source: source, target: target, until: until, level: level)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
         recentPair = nil
     }

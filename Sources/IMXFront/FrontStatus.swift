@@ -39,7 +39,7 @@ extension IMXFront {
         FrontStatus(
             incoming: admission.open,
             unauthenticated: admission.unauthenticated,
-            outgoing: connections.count - admission.open,
+            outgoing: connections.count + shaking.count - admission.open,
             refusals: refusals.map { ($0.key.description, $0.value) }.sorted { $0.0 < $1.0 },
             linesLeftOut: logBudget.leftOutInAll
         )

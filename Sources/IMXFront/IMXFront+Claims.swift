@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
+import Discovery
 import EnvelopeModel
 import IMXWire
 import Logging
@@ -75,9 +76,7 @@ extension IMXFront {
         case .trusted(_, let until, _):
             connection.hasServed = true
             connection.machine.markAuthenticated()
-            // The other side is who our own look-up says it is, so its answers and its data for us are welcome here.
-            connection.trust(pair.target, pair.source, until: until)
-            noteTrust(in: pair.target, on: connection)
+            believe(pair, until: until, on: connection)
             log("trusted by the peer", pair, connection)
             guard pair.connection === connection else { return }
             pair.claim = .confirmed
@@ -110,6 +109,16 @@ extension IMXFront {
         }
     }
 
+    /// The other side is who our own look-up says it is, so its data for us is welcome here, if it has proved enough.
+    private func believe(_ pair: PairQueue, until: Instant, on connection: FrontConnection) {
+        let level = level(of: connection, for: pair.target)
+        if pair.connection === connection { pair.level = max(pair.level, level) }
+        if level >= required(hosted: pair.source, peer: pair.target) {
+            connection.trust(pair.target, pair.source, until: until, level: level)
+        }
+        noteTrust(in: pair.target, level)
+    }
+
     /// The peer will not trust us for the pair: what waits for it ends.
     func claimFailed(_ pair: PairQueue, _ outcome: Outcome, on connection: FrontConnection) {
         guard pair.connection === connection else { return }
@@ -117,11 +126,22 @@ extension IMXFront {
         pair.refusals = 0
         pair.refusal = nil
         host.logger.notice("not trusted by the peer: \(outcome.code)", metadata: metadata(pair, connection))
+        if outcome.code == .refused, mayProveMore(pair, than: connection) {
+            pair.floor = (.tls, outcome)
+            return move(pair, from: connection)
+        }
         guard outcome.code == .notServedHere, let line = connection.line, !pair.isEmpty else {
+            pair.floor = nil
             return refuse(pair, outcome)
         }
         pair.misdirection = (line.endpoint, outcome)  // it may be served elsewhere by now
         move(pair, from: connection)
+    }
+
+    /// Whether the peer may refuse the pair for want of encryption, and publishes a port that has it (IMX-1 §6.7).
+    private func mayProveMore(_ pair: PairQueue, than connection: FrontConnection) -> Bool {
+        connection.security == nil && pair.floor == nil && !pair.isEmpty
+            && pair.peer.service?.hosts.contains(where: \.usesTLS) == true
     }
 
     /// Somebody asks whether we made a claim. No authentication is needed for that (IMX-1 §6.5).

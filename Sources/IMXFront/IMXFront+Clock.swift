@@ -13,6 +13,7 @@ extension IMXFront {
             guard let self else { return }
             clockTimer = nil
             burst {
+                self.reviewRisen()
                 self.lookAtConnections()
                 self.expireDialbacks()
                 self.tellLeftOut()
@@ -59,6 +60,7 @@ extension IMXFront {
         let isUnread = connection.burden.isUnread(most: settings.unreadOctets, for: settings.readPatience, now: now)
         if isUnread, !connection.mustClose {
             count(.unread)
+            notice("connection given up: the peer does not read", on: connection)
             connection.machine.abort(IMXError(.timedOut, "our octets are not read", scope: .connection))
         }
         if connection.burden.isRested(now: now) { updateReading(connection) }

@@ -54,7 +54,13 @@ extension IMXFront {
             timeout: settings.connectTimeout
         )
         let connection = makeConnection(.dialler, handle, address: attempt.endpoint.host, link: link)
-        connection.line = PeerLine(endpoint: attempt.endpoint, dialled: link.dialled, chain: attempt.chain, now: now)
+        connection.line = PeerLine(
+            endpoint: attempt.endpoint,
+            dialled: link.dialled,
+            service: link.service,
+            chain: attempt.chain,
+            now: now
+        )
         link.opening = connection
     }
 
@@ -63,10 +69,12 @@ extension IMXFront {
         link.attempts = []
         if let pair = link.pairs.first(where: { $0.connection == nil && !$0.isEmpty }) ?? busiest(link) {
             link.dialled = pair.target
+            link.service = pair.peer.service
             link.attempts = attempts(for: pair)[...]
         }
         if link.attempts.isEmpty, let waiter = link.waiters.first {
             link.dialled = waiter.domain
+            link.service = waiter.service
             link.attempts = attempts(at: waiter.service, level: waiter.level)[...]
         }
         link.avoided = link.avoided.filter { $0.value > now }
@@ -93,7 +101,7 @@ extension IMXFront {
             }
         }
         guard let service = pair.peer.service else { return [] }
-        var attempts = attempts(at: service, level: required(hosted: pair.source, peer: pair.target))
+        var attempts = attempts(at: service, level: leastLevel(pair))
         if let place = pair.repeatsAt?.endpoint, let index = attempts.firstIndex(where: { $0.endpoint == place }) {
             attempts.insert(attempts.remove(at: index), at: 0)  // only the process that was asked may be asked again
         }
@@ -147,13 +155,14 @@ extension IMXFront {
         tryNext(link)
     }
 
-    /// The peer greeted, and its certificate is not good for the one domain that the link is for.
+    /// The peer greeted, and its certificate is not good for the domain that it was dialled for.
     private func notTrusted(_ link: PeerLink, _ connection: FrontConnection, _ reason: String) {
+        count(.weak(.certificate))
         link.lastFailure = reason
         connection.isLeaving = true
         connection.machine.close(.refused, "certificate not accepted", now: now)
         markDirty(connection)
-        host.logger.notice("peer not trusted", metadata: ["peer": "\(link.endpoint)", "reason": "\(reason)"])
+        notice("peer not trusted", on: connection, metadata: ["domain": "\(link.dialled)", "reason": "\(reason)"])
         link.tellWaiters(.failure(PeerLink.LinkFailure(reason: reason)))
         if link.hasStranded { tryNext(link) } else { regroup(link) }
     }
@@ -166,7 +175,8 @@ extension IMXFront {
         let isRedirected = link.pairs.contains { $0.peer.redirection != nil }
         if !isRedirected, !link.hasUnreached, let domain = link.key.serverName, let reason = link.lastFailure {
             for pair in link.pairs where pair.connection == nil {
-                refuse(pair, Outcome(.refused, "\(domain) has not shown what \(pair.source) asks for: \(reason)"))
+                let demand = demand(hosted: pair.source, peer: pair.target)
+                refuse(pair, Outcome(.refused, "\(domain) has not proved enough (\(demand)): \(reason)"))
             }
             return regroup(link)
         }
@@ -206,9 +216,7 @@ extension IMXFront {
     func linkIsUp(_ link: PeerLink, _ connection: FrontConnection) {
         guard link.opening === connection else { return }
         link.opening = nil
-        if let domain = link.key.serverName, let reason = shortfall(of: connection, for: domain) {
-            return notTrusted(link, connection, reason)
-        }
+        if let reason = shortfall(of: connection, on: link) { return notTrusted(link, connection, reason) }
         link.attempts = []
         link.lastFailure = nil
         link.connections.append(connection)
@@ -219,10 +227,17 @@ extension IMXFront {
         pump(connection)
     }
 
-    /// Why a connection that is for one domain alone does not do for it; nil where it does.
-    private func shortfall(of connection: FrontConnection, for domain: Domain) -> String? {
+    /// Why a connection does not do: for the domain that it was made for, or where it is for one alone, for that. Nil
+    /// where it does.
+    private func shortfall(of connection: FrontConnection, on link: PeerLink) -> String? {
+        // The look-up that led to this very dial says which host it is, whoever asked for it.
+        let line = connection.line
+        guard let domain = link.key.serverName else {
+            return line.flatMap { contradiction(on: connection, for: $0.dialled, at: $0.service) }
+        }
         guard let security = connection.security else { return "the connection is not encrypted" }
-        return certificateRefusal(on: connection, security, for: domain, at: foreignDomains[domain]?.service)
+        let service = line?.dialled == domain ? line?.service : foreignDomains[domain]?.service
+        return certificateRefusal(on: connection, security, for: domain, at: service)
     }
 
     // MARK: Verifications
@@ -236,7 +251,7 @@ extension IMXFront {
         _ domain: Domain,
         atLeast level: TrustLevel,
         mayGoOn: @escaping (_ needsDial: Bool) -> Bool = { _ in true },
-        _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
+        _ completion: @escaping (Result<PeerLink.Reached, PeerLink.LinkFailure>) -> Void
     ) {
         resolver.resolve(domain) { [weak self] resolution in
             guard let self else { return }
@@ -254,7 +269,7 @@ extension IMXFront {
         at service: PeerService,
         atLeast level: TrustLevel,
         _ mayGoOn: (_ needsDial: Bool) -> Bool,
-        _ completion: @escaping (Result<FrontConnection, PeerLink.LinkFailure>) -> Void
+        _ completion: @escaping (Result<PeerLink.Reached, PeerLink.LinkFailure>) -> Void
     ) {
         let endpoints = Set(attempts(at: service, level: level).map(\.endpoint))
         let names: [Domain?] = level == .certificate ? [nil, domain] : [nil]
@@ -263,10 +278,12 @@ extension IMXFront {
             let connections = links[PeerLink.Key(endpoints: endpoints, serverName: name)]?.connections ?? []
             let fit = connections.first {
                 $0.hasVerificationRoom && self.level(of: $0, for: domain, at: service) >= level
+                    && self.contradiction(on: $0, for: domain, at: service) == nil
             }
             guard let fit else { continue }
             _ = mayGoOn(false)
-            return completion(.success(fit))
+            let reached = self.level(of: fit, for: domain, at: service)
+            return completion(.success(PeerLink.Reached(connection: fit, level: reached)))
         }
         let key = PeerLink.Key(endpoints: endpoints, serverName: level == .certificate ? domain : nil)
         guard let link = link(key, for: domain) else {
@@ -278,11 +295,16 @@ extension IMXFront {
         }
         link.waiters.append(
             PeerLink.Waiter(domain: domain, service: service, level: level) { [weak self] result in
-                guard let self, case .success(let connection) = result else { return completion(result) }
-                guard self.level(of: connection, for: domain, at: service) >= level else {
-                    return completion(.failure(.init(reason: "\(domain) has not proved enough")))
-                }
-                completion(result)
+                guard let self else { return }
+                completion(
+                    result.flatMap { connection in
+                        let reached = self.level(of: connection, for: domain, at: service)
+                        guard reached >= level, self.contradiction(on: connection, for: domain, at: service) == nil else {
+                            return .failure(.init(reason: "\(domain) has not proved enough"))
+                        }
+                        return .success(PeerLink.Reached(connection: connection, level: reached))
+                    }
+                )
             }
         )
         openForWaiters(link)

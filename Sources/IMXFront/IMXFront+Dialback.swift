@@ -31,7 +31,7 @@ extension IMXFront {
 
     /// What is hosted here, whom the operator lets in, and what the connection has to show for a claim. None of it is
     /// chosen by what the claimant offers.
-    private func facts(of pair: DomainPair, on connection: FrontConnection) -> DialbackAcceptor.Facts {
+    func facts(of pair: DomainPair, on connection: FrontConnection) -> DialbackAcceptor.Facts {
         guard let source = Domain(canonical: pair.source), let target = Domain(canonical: pair.target) else {
             return DialbackAcceptor.Facts(targetIsHosted: false)
         }
@@ -54,9 +54,21 @@ extension IMXFront {
         case .certificate:
             // The certificate is shown where the source's server is asked. What binds that to this connection is the
             // proof, which somebody between could pass on unless it covers the TLS session too.
-            let isBound = connection.security?.exporter == nil || connection.machine.bothHave(.channelBinding)
-            return reached == .certificate || reached == .tls && isBound
+            return reached == .certificate || reached == .tls && isBound(connection)
         }
+    }
+
+    /// Whether proofs cover the TLS session.
+    private func isBound(_ connection: FrontConnection) -> Bool {
+        connection.machine.bothHave(.channelBinding)  // IMX-1 §6.7
+    }
+
+    /// How well the source has proved itself to us (IMX-1 §6.7): with what it shows on the claim's own connection, or
+    /// with what its server showed where it was asked, `leg`.
+    private func proved(_ source: Domain, leg: TrustLevel?, on connection: FrontConnection) -> TrustLevel {
+        let reached = level(of: connection, for: source)
+        guard reached == .tls, let leg else { return reached == .certificate ? reached : .dialback }
+        return leg == .certificate && !isBound(connection) ? .tls : leg
     }
 
     func take(_ record: ProofRecord, on connection: FrontConnection) {
@@ -68,28 +80,15 @@ extension IMXFront {
         carryOut(action)
     }
 
-    private func carryOut(_ action: DialbackAcceptor.Action) {
+    func carryOut(_ action: DialbackAcceptor.Action, because reason: String? = nil) {
         switch action {
         case .ignore:
             break
         case .dialAndVerify(let id):
             verify(id)
         case .trust(let handle, let domains, let until, let tag, let answer):
-            guard let connection = connections[handle], let source = Domain(canonical: domains.source),
-                let target = Domain(canonical: domains.target)
-            else { return }
-            guard !refuseForWantOfConnections(source, domains, tag, until: until, on: connection) else { return }
-            connection.machine.markAuthenticated()
-            connection.trust(source, target, until: until)
-            noteProof(of: source, domains, on: connection)
-            connection.machine.answer(answer, to: .claim, tag: tag, now: now)
-            markDirty(connection)
-            host.logger.info(
-                "peer trusted",
-                metadata: [
-                    "from": "\(source)", "to": "\(target)", "address": "\(connection.address)", "how": "dial-back",
-                ]
-            )
+            guard let connection = connections[handle] else { return }
+            trust(domains, until: until, tag: tag, answer, on: connection)
         case .refuse(let handle, let domains, let tag, let answer, let close):
             guard let connection = connections[handle] else { return }
             connection.legLevels[domains] = nil
@@ -99,15 +98,59 @@ extension IMXFront {
             markDirty(connection)
             host.count(.unauthenticated)
             count(.claim(answer.code))
-            notice(
-                "claim refused",
-                on: connection,
-                metadata: [
-                    "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",
-                    "outcome": "\(answer.code)",
-                ]
-            )
+            var metadata: Logger.Metadata = [
+                "from": "\(String(buffer: domains.source))", "to": "\(String(buffer: domains.target))",
+                "outcome": "\(answer.code)",
+            ]
+            metadata["reason"] = (reason ?? whyRefused(domains, answer.code, on: connection)).map { "\($0)" }
+            notice("claim refused", on: connection, metadata: metadata)
         }
+    }
+
+    /// The claim is proved: its pair is trusted, unless more is asked for by now.
+    private func trust(
+        _ domains: DomainPair,
+        until: Instant,
+        tag: UInt32,
+        _ answer: AnswerRecord,
+        on connection: FrontConnection
+    ) {
+        guard let source = Domain(canonical: domains.source), let target = Domain(canonical: domains.target) else {
+            return
+        }
+        let leg = connection.legLevels.removeValue(forKey: domains)
+        noteProof(of: source, leg, on: connection)
+        let level = proved(source, leg: leg, on: connection)
+        guard level >= required(hosted: target, peer: source) else {  // IMX 6.1.3
+            let isWeakHere = !suffices(connection, for: source, target)
+            let answer = isWeakHere ? DialbackAcceptor.refused : DialbackAcceptor.unverified
+            let reason = "it has proved too little: \(demand(hosted: target, peer: source))"
+            return carryOut(.refuse(connection.handle, domains, tag: tag, answer, close: false), because: reason)
+        }
+        guard !refuseForWantOfConnections(source, domains, tag, until: until, on: connection) else { return }
+        connection.machine.markAuthenticated()
+        connection.trust(source, target, until: until, level: level)
+        connection.machine.answer(answer, to: .claim, tag: tag, now: now)
+        markDirty(connection)
+        host.logger.info(
+            "peer trusted",
+            metadata: [
+                "from": "\(source)", "to": "\(target)", "address": "\(connection.address)", "how": "dial-back",
+            ]
+        )
+    }
+
+    /// Why policy refused a claim, for our log: the peer hears the same whatever it was.
+    private func whyRefused(_ domains: DomainPair, _ code: OutcomeCode, on connection: FrontConnection) -> String? {
+        guard code == .refused, let source = Domain(canonical: domains.source),
+            let target = Domain(canonical: domains.target)
+        else { return nil }
+        if isHosted(source) { return "it is hosted here" }
+        if policy.isBlocked(source) { return "blocked" }
+        guard !suffices(connection, for: source, target) else { return nil }
+        count(.weak(required(hosted: target, peer: source)))
+        let lack = connection.security == nil ? "is not encrypted" : "lets no claim be bound to its TLS session"
+        return "the connection \(lack), and \(demand(hosted: target, peer: source))"
     }
 
     /// Asks the claimed domain's own server, found by our own look-up alone (IMX 6.3.1), on a connection on which it has
@@ -121,8 +164,12 @@ extension IMXFront {
         reach(source, atLeast: level, mayGoOn: mayGoOn) { [weak self] result in
             guard let self else { return }
             switch result {
-            case .success(let connection): ask(id, on: connection)
-            case .failure: verificationFailed(id)
+            case .success(let reached):
+                connections[id.connection]?.legLevels[id.pair] = reached.level
+                ask(id, on: reached.connection)
+            case .failure(let failure):
+                let demand = level > .dialback ? "; " + demand(hosted: target, peer: source) : ""
+                verificationFailed(id, because: failure.reason + demand)
             }
         }
     }
@@ -152,54 +199,26 @@ extension IMXFront {
             _ = connection.take(cookie)
             return verificationFailed(id)
         }
-        if let source = Domain(canonical: id.pair.source) {
-            connections[id.connection]?.legLevels[id.pair] = level(of: connection, for: source)
-        }
         markDirty(connection)
     }
 
     /// Remembers how well the source has proved itself, so that it is never believed with less: what its own server
     /// showed where it was asked, if both connections were encrypted. What only the claimant's end shows does not count;
     /// it says nothing about what the source's server will show the next time.
-    private func noteProof(of source: Domain, _ pair: DomainPair, on connection: FrontConnection) {
-        guard let leg = connection.legLevels.removeValue(forKey: pair), connection.security != nil else { return }
-        policy.noteTrust(source, leg)
+    private func noteProof(of source: Domain, _ leg: TrustLevel?, on connection: FrontConnection) {
+        guard let leg, connection.security != nil else { return }
+        noteTrust(in: source, leg)
     }
 
     func verificationAnswered(_ id: DialbackAcceptor.PendingID, _ code: OutcomeCode) {
         carryOut(acceptor.verifyAnswered(id, code, now: now))
     }
 
-    func verificationFailed(_ id: DialbackAcceptor.PendingID) {
-        carryOut(acceptor.unreachable(id, now: now))
+    func verificationFailed(_ id: DialbackAcceptor.PendingID, because reason: String? = nil) {
+        carryOut(acceptor.unreachable(id, now: now), because: reason)
     }
 
     // MARK: Ends
-
-    /// What is hosted here or whom the operator lets in has changed: trust and claims that would not be given now end,
-    /// each pair by itself; the connections and their other pairs go on.
-    package func policyChanged() {
-        burst {
-            for connection in connections.values {
-                let ended = connection.endTrust { pair in policy.isBlocked(pair.source) || !isHosted(pair.target) }
-                for pair in ended {
-                    if policy.isBlocked(pair.source) { provedDomains.forget(pair.source, on: connection.handle) }
-                    host.logger.notice(
-                        "peer no longer trusted",
-                        metadata: [
-                            "from": "\(pair.source)", "to": "\(pair.target)", "address": "\(connection.address)",
-                            "reason": "\(policy.isBlocked(pair.source) ? "blocked" : "not hosted here")",
-                        ]
-                    )
-                }
-            }
-            let refusals = acceptor.policyChanged { handle, pair in
-                guard let connection = connections[handle] else { return .init(targetIsHosted: false) }
-                return facts(of: pair, on: connection)
-            }
-            for refusal in refusals { carryOut(refusal) }
-        }
-    }
 
     /// Why a record for a pair that is not trusted on its connection is refused. A peer that has proved nothing learns
     /// nothing about the rest.

@@ -148,8 +148,16 @@ extension IMXFront {
     private func later(_ type: RecordType, _ tag: UInt32, on connection: FrontConnection) {
         host.count(.unknownRequest)
         connection.burden.refusals &+= 1
+        connection.violations += 1
         let outcome = Outcome(.notUnderstood, "presence and attributes are not served yet")
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
+        count(.record(outcome.code))
+        guard connection.violations == 1 else { return }
+        notice(
+            "record refused",
+            on: connection,
+            metadata: ["type": "\(type.rawValue)", "outcome": "\(outcome.code)"]
+        )
     }
 
     private func refused(_ type: RecordType, _ error: IMXError, on connection: FrontConnection) {

@@ -15,11 +15,17 @@ extension IMXFront {
     /// Gives the pair its place on `connection`, if that proves enough for it.
     func board(_ pair: PairQueue, _ connection: FrontConnection) {
         guard let line = connection.line, let link = pair.link else { return }
+        if let reason = contradiction(on: connection, for: pair.target), pair.floor?.level != .certificate {
+            // It needs a connection of its own, where the certificate counts.
+            pair.floor = (.certificate, Outcome(.refused, "\(pair.target) has not proved enough: \(reason)"))
+        }
         let level = neededLevel(pair)
-        guard self.level(of: connection, for: pair.target) >= level else { return leaveUnfit(pair, link, level) }
+        let proved = self.level(of: connection, for: pair.target)
+        guard proved >= level else { return leaveUnfit(pair, link, level) }
         if let repeatsAt = pair.repeatsAt, repeatsAt.server != connection.peer { giveUpRepeats(of: pair) }
         pair.leaveConnection()
         pair.connection = connection
+        pair.level = proved
         line.pairs.append(pair)
         line.hasBacklog = true
         pump(pair)
@@ -43,7 +49,9 @@ extension IMXFront {
             pair.peer.redirection = nil
             return place(pair)
         }
-        refuse(pair, Outcome(.refused, "\(pair.target) has not proved what \(pair.source) asks for: \(level.word)"))
+        count(.weak(level))
+        let demand = demand(hosted: pair.source, peer: pair.target)
+        refuse(pair, Outcome(.refused, "\(pair.target) has not proved enough: \(demand)"))
         tidy(pair)
     }
 

@@ -70,7 +70,8 @@ extension IMXFront {
         // Another pair of the same domains' servers goes along with what stands.
         if let companion = peer.pairs.first(where: { $0.connection != nil && $0.claim == .confirmed }),
             let connection = companion.connection, let link = companion.link,
-            level(of: connection, for: peer.name) >= required(hosted: pair.source, peer: peer.name)
+            level(of: connection, for: peer.name) >= leastLevel(pair),
+            contradiction(on: connection, for: peer.name) == nil
         {
             return join(pair, link, on: connection)
         }
@@ -142,7 +143,7 @@ extension IMXFront {
     // MARK: Places
 
     private func place(_ pair: PairQueue, by redirection: Redirection) {
-        let level = max(required(hosted: pair.source, peer: pair.target), redirection.level)
+        let level = max(leastLevel(pair), redirection.level)
         let endpoints = redirection.endpoints.filter { level == .dialback || $0.usesTLS }
         guard !endpoints.isEmpty else {
             pair.peer.redirection = nil
@@ -162,11 +163,16 @@ extension IMXFront {
                 return tidy(pair)
             }
         }
-        let level = required(hosted: pair.source, peer: pair.target)
+        let level = leastLevel(pair)
         let endpoints = attempts(at: service, level: level).map(\.endpoint)
         guard !endpoints.isEmpty else {
-            let wish = level == .tls ? "encryption" : "a certificate"
-            refuse(pair, Outcome(.refused, "\(pair.target) publishes no TLS port, and \(pair.source) asks for \(wish)"))
+            if required(hosted: pair.source, peer: pair.target) == .dialback, let floor = pair.floor {
+                refuse(pair, floor.refusal)
+                return tidy(pair)
+            }
+            count(.weak(level))
+            let demand = demand(hosted: pair.source, peer: pair.target)
+            refuse(pair, Outcome(.refused, "\(pair.target) publishes no TLS port, and \(demand)"))
             return tidy(pair)
         }
         let shared = key(endpoints, level: .dialback, domain: pair.target)
@@ -219,6 +225,19 @@ extension IMXFront {
         line.turn = 0
         pair.leaveConnection()
         lookAgain(pair)
+    }
+
+    /// Takes the pair off a connection that proves less than is asked for by now. Its requests in flight end there; what
+    /// waits goes where more is proved (IMX 6.1.3).
+    func leaveWeak(_ pair: PairQueue, on connection: FrontConnection) {
+        guard pair.isEmpty else { return move(pair, from: connection) }
+        connection.line?.pairs.removeAll { $0 === pair }
+        connection.line?.turn = 0
+        pair.leaveConnection()
+        leaveLink(pair)
+        pair.needsLookUp = true  // what is remembered led to a place that does not do
+        distrustLookUp(of: pair.peer)
+        tidy(pair)
     }
 
     /// Takes the pair from its link and looks its domain up anew.

@@ -4,6 +4,7 @@ package import EnvelopeModel
 import IMXWire
 import Logging
 import Telemetry
+package import TransportSecurity
 
 import struct NIOCore.ByteBuffer
 
@@ -11,6 +12,10 @@ import struct NIOCore.ByteBuffer
 package enum PeerRefusal: Hashable, CustomStringConvertible {
     /// A connection to here was not taken.
     case connection(reason: String)
+    /// A handshake of TLS failed.
+    case handshake(TLSFailure.Kind, isDialled: Bool)
+    /// A connection or a place proves less than is asked for.
+    case weak(TrustLevel)
     /// A connection was closed for what came on it, or did not come.
     case closed(OutcomeCode)
     /// A record was refused for what it says.
@@ -29,6 +34,9 @@ package enum PeerRefusal: Hashable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .connection(let reason): "connection-\(reason)"
+        case .handshake(let kind, false): "tls-\(kind.rawValue)"
+        case .handshake(let kind, true): "dialled-tls-\(kind.rawValue)"
+        case .weak(let level): "less-than-\(level.word)"
         case .closed(let code): "closed-\(code)"
         case .record(let code): "record-\(code)"
         case .data(let code): "data-\(code)"
@@ -46,14 +54,19 @@ extension IMXFront {
     /// Turns a connection to here away. It is told so where that costs next to nothing: in one write, of octets that
     /// say the same to everybody.
     func turnAway(_ handle: ConnectionHandle, _ reason: ConnectionAdmission.Refusal, address: String) {
+        note(reason, address)
+        transport.write(reason == .stopping ? Self.stoppingFarewell : Self.farewell, on: handle)
+        transport.close(handle)
+    }
+
+    /// Counts and logs that a connection was not taken.
+    func note(_ reason: ConnectionAdmission.Refusal, _ address: String) {
         count(.connection(reason: reason.rawValue))
         notice(
             "connection refused",
             metadata: ["address": "\(address)", "reason": "\(reason.rawValue)"],
             from: SourceAddress(address).network
         )
-        transport.write(reason == .stopping ? Self.stoppingFarewell : Self.farewell, on: handle)
-        transport.close(handle)
     }
 
     private static let farewell = makeFarewell(.rateLimited, "too many connections")

@@ -11,22 +11,60 @@ package import struct NIOCore.ByteBuffer
 extension IMXFront {
     package func accepted(_ handle: ConnectionHandle, from address: String, security: ConnectionSecurity?) {
         burst {
-            let refusal = isStopping || draining != nil ? .stopping : admission.admit(SourceAddress(address), now: now)
-            if let refusal { return turnAway(handle, refusal, address: address) }
-            let connection = makeConnection(.acceptor, handle, address: address, link: nil, security: security)
+            let since = shaking[handle]?.since  // S36: the time for a handshake is not given on top
+            if let refusal = admit(handle, SourceAddress(address)) {
+                return turnAway(handle, refusal, address: address)
+            }
+            let connection = makeConnection(
+                .acceptor,
+                handle,
+                address: address,
+                link: nil,
+                security: security,
+                since: since
+            )
             markDirty(connection)
         }
     }
 
-    package func refused(from address: String, reason: String) {
-        host.count(.refusedConnection)
+    package func maySpeakTLS(_ handle: ConnectionHandle, from address: String) -> Bool {
+        var isAdmitted = false
         burst {
+            let source = SourceAddress(address)
+            if let refusal = admit(handle, source) {
+                note(refusal, address)
+            } else {
+                shaking[handle] = (source, now)
+                isAdmitted = true
+            }
+        }
+        return isAdmitted
+    }
+
+    /// Takes a new connection in, or says why not. One that has shaken hands was taken in before that.
+    private func admit(_ handle: ConnectionHandle, _ source: SourceAddress) -> ConnectionAdmission.Refusal? {
+        let wasAdmitted = shaking.removeValue(forKey: handle) != nil
+        guard isStopping || draining != nil else { return wasAdmitted ? nil : admission.admit(source, now: now) }
+        if wasAdmitted { admission.left(source, wasAuthenticated: false) }
+        return .stopping
+    }
+
+    package func refused(_ handle: ConnectionHandle, from address: String, for failure: TLSFailure) {
+        burst {
+            host.count(.refusedConnection)
+            count(.handshake(failure.kind, isDialled: false))
+            let source = SourceAddress(address)
+            if shaking.removeValue(forKey: handle) != nil { admission.left(source, wasAuthenticated: false) }
             notice(
                 "connection refused",
-                metadata: ["address": "\(address)", "reason": "\(reason)"],
-                from: SourceAddress(address).network
+                metadata: ["address": "\(address)", "reason": "\(failure)"],
+                from: source.network
             )
         }
+    }
+
+    package func refused(_ handle: ConnectionHandle, for failure: TLSFailure) {
+        count(.handshake(failure.kind, isDialled: true))
     }
 
     package func connected(_ handle: ConnectionHandle, security: ConnectionSecurity?) {

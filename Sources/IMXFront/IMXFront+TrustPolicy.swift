@@ -21,19 +21,29 @@ extension IMXFront {
 
     /// The least level at which data between `hosted` and `peer` may flow: what the hosted domain's class asks for, or
     /// what the peer has once shown, whichever is more (G.3-11: once strong, never weaker).
-    func required(hosted: Domain, peer: Domain) -> TrustLevel { policy.requiredTrust(hosted, peer) }
+    func required(hosted: Domain, peer: Domain) -> TrustLevel {
+        max(policy.requiredTrust(hosted, peer), policy.shownTrust(peer)?.level ?? .dialback)  // IMX 6.1.3
+    }
+
+    /// Why so much is asked for, for our own log and our own users. No peer is ever told.
+    func demand(hosted: Domain, peer: Domain) -> String {
+        let asked = policy.requiredTrust(hosted, peer)
+        if asked == .dialback, policy.shownTrust(peer) == nil { return "signed DNS records say what \(peer) shows" }
+        guard let shown = policy.shownTrust(peer), shown.level > asked else {
+            return "\(hosted) asks for \(asked.thing)"
+        }
+        let day = shown.since.description.prefix(10)
+        return "\(peer) has shown \(shown.level.thing) on \(day); `imx trust forget \(peer)` lets go"
+    }
 
     /// The least level at which the pair's connection will do, with what a redirection adds (IMX-1 §5.9).
     func neededLevel(_ pair: PairQueue) -> TrustLevel {
-        max(
-            required(hosted: pair.source, peer: pair.target),
-            pair.peer.currentRedirection(now: now)?.level ?? .dialback
-        )
+        max(leastLevel(pair), pair.peer.currentRedirection(now: now)?.level ?? .dialback)
     }
 
-    /// Notes what was proved for `domain` on `connection`, now that a pair with it is trusted there.
-    func noteTrust(in domain: Domain, on connection: FrontConnection) {
-        policy.noteTrust(domain, level(of: connection, for: domain))
+    /// The same without a redirection.
+    func leastLevel(_ pair: PairQueue) -> TrustLevel {
+        max(required(hosted: pair.source, peer: pair.target), pair.floor?.level ?? .dialback)
     }
 
     /// Why the peer's certificate is not good for `domain`, which our look-up finds at `service`; nil where it is.
@@ -51,6 +61,37 @@ extension IMXFront {
             security: host == nil ? .insecure : service?.security ?? .insecure,
             time: policy.wallTime().milliseconds / 1000
         )
+    }
+}
+
+// MARK: Pins
+
+extension IMXFront {
+    /// Why the connection is not used for `domain` at all, however little is asked for: signed records say which
+    /// certificate its host shows, and it shows another (RFC 7673 §4, RFC 7672 §2.2). Nil where nothing speaks against
+    /// it.
+    func contradiction(on connection: FrontConnection, for domain: Domain, at service: PeerService?) -> String? {
+        guard let security = connection.security, let service, service.security == .secure,
+            let endpoint = connection.line?.endpoint, let host = service.host(at: endpoint),
+            host.tlsa.contains(where: \.isUsable)
+        else { return nil }
+        return certificateRefusal(on: connection, security, for: domain, at: service)
+    }
+
+    /// The same, where what is known of the domain tells where it is.
+    func contradiction(on connection: FrontConnection, for domain: Domain) -> String? {
+        contradiction(on: connection, for: domain, at: foreignDomains[domain]?.service)
+    }
+}
+
+extension TrustLevel {
+    /// What it takes, in words.
+    fileprivate var thing: String {
+        switch self {
+        case .dialback: "dial-back"
+        case .tls: "encryption"
+        case .certificate: "a certificate"
+        }
     }
 }
 

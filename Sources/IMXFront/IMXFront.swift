@@ -47,7 +47,11 @@ package final class IMXFront: Adapter, TransportDelegate {
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
     var peerMemory = PeerMemory()
+    /// Foreign domains that have shown more than before, since the clock last looked.
+    var risen: Set<Domain> = []
     var admission: ConnectionAdmission
+    /// Connections to here that were taken in and have not shaken hands yet.
+    var shaking: [ConnectionHandle: (source: SourceAddress, since: Instant)] = [:]
     var provedDomains = ProvedDomains()
     var connectionClock: ConnectionClock
     var crowd = CrowdGauge()
@@ -156,7 +160,8 @@ package final class IMXFront: Adapter, TransportDelegate {
         _ handle: ConnectionHandle,
         address: String,
         link: PeerLink?,
-        security: ConnectionSecurity? = nil
+        security: ConnectionSecurity? = nil,
+        since: Instant? = nil
     ) -> FrontConnection {
         tagSpace = (tagSpace + 1) % 4095
         var hello = HelloRecord(
@@ -181,7 +186,7 @@ package final class IMXFront: Adapter, TransportDelegate {
                 hello: hello,
                 settings: machineSettings,
                 tagSpace: tagSpace,
-                now: now
+                now: since ?? now
             )
         )
         connection.security = security

@@ -3,6 +3,7 @@ import AdapterKit
 import EnvelopeModel
 import IMXWire
 import NIOCore
+import TransportSecurity
 
 /// What waits to go from one domain here to one foreign domain, and whether the peer lets it.
 final class PairQueue {
@@ -25,6 +26,8 @@ final class PairQueue {
     var link: PeerLink?
     /// The connection of the link that takes the pair's new requests; nil while there is none.
     var connection: FrontConnection?
+    /// How well the peer has proved itself on ``connection``.
+    var level = TrustLevel.dialback
     /// The connection that has the pair's requests in flight; where it is not ``connection``, the rest waits for their
     /// end, so that nothing is overtaken (IMX-1 §5.5).
     var carrier: FrontConnection?
@@ -33,6 +36,8 @@ final class PairQueue {
     /// The pair in the wire's spelling.
     let domains: DomainPair
     var claim = Claim.none
+    /// The least that is tried for the pair, since the peer has refused it on a connection that proves less; and its word.
+    var floor: (level: TrustLevel, refusal: Outcome)?
     /// How often in a row the claim was not granted.
     var refusals = 0
     /// Why it was not.

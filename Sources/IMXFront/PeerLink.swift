@@ -25,6 +25,12 @@ final class PeerLink {
         let completion: (Result<FrontConnection, LinkFailure>) -> Void
     }
 
+    /// A connection for a verification, and what the domain has proved there.
+    struct Reached {
+        let connection: FrontConnection
+        let level: TrustLevel
+    }
+
     /// A try to bring a connection up that failed, for a reason that people may read.
     struct LinkFailure: Error {
         let reason: String
@@ -33,6 +39,8 @@ final class PeerLink {
     let key: Key
     /// The domain that the next connection names in its greeting.
     var dialled: Domain
+    /// What the look-up of that domain gave.
+    var service: PeerService?
     /// The connections on which the peer has greeted and which take new requests, in the order of their making.
     var connections: [FrontConnection] = []
     /// The connection that is being made.
@@ -106,6 +114,8 @@ final class PeerLine {
     let endpoint: PeerEndpoint
     /// The domain that the greeting named.
     let dialled: Domain
+    /// What the look-up gave that led here.
+    let service: PeerService?
     /// The places that redirections led through before this one.
     let chain: [PeerEndpoint]
     let openedAt: Instant
@@ -124,7 +134,8 @@ final class PeerLine {
     /// The code with which it closed.
     var closeCode: OutcomeCode?
 
-    init(endpoint: PeerEndpoint, dialled: Domain, chain: [PeerEndpoint], now: Instant) {
+    init(endpoint: PeerEndpoint, dialled: Domain, service: PeerService?, chain: [PeerEndpoint], now: Instant) {
+        self.service = service
         self.endpoint = endpoint
         self.dialled = dialled
         self.chain = chain

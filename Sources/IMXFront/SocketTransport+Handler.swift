@@ -20,10 +20,12 @@ final class SocketHandler: ChannelInboundHandler {
     private var isOver = false
     /// Whether the front was told that the connection stands.
     private var isKnown = false
+    /// Whether we ended it before it stood.
+    private var isGivenUp = false
     private var hasRead = false
     /// Whether the front ever wrote anything.
     var hasWritten = false
-    private var reason: String?
+    private var failure: TLSFailure?
     private var closeTimer: Scheduled<Void>?
     private var dropped = 0
 
@@ -86,8 +88,9 @@ final class SocketHandler: ChannelInboundHandler {
 
     /// A ClientHello where no TLS is spoken.
     private func refuseTLS(_ context: ChannelHandlerContext) {
-        reason = "the peer speaks TLS on a port without TLS"
-        transport.delegate?.refused(from: address ?? "", reason: reason ?? "")
+        let failure = TLSFailure("the peer speaks TLS on a port without TLS", .notPlain)
+        self.failure = failure
+        transport.delegate?.refused(handle, from: address ?? "", for: failure)
         context.close(promise: nil)
     }
 
@@ -95,7 +98,7 @@ final class SocketHandler: ChannelInboundHandler {
     private func drop(_ octets: ByteBuffer, _ context: ChannelHandlerContext) {
         dropped += octets.readableBytes
         guard dropped > SocketHandler.maximumDropped else { return }
-        if stage == .closing { reason = "closed by us, and the peer went on sending" }
+        if stage == .closing { failure = TLSFailure("closed by us, and the peer went on sending") }
         context.close(promise: nil)
     }
 
@@ -113,8 +116,9 @@ final class SocketHandler: ChannelInboundHandler {
     func finish(_ channel: any Channel) {
         guard stage != .closing else { return }
         let isOpening = stage != .established
+        isGivenUp = isOpening
         stage = .closing
-        if reason == nil { reason = "closed by us" }
+        if failure == nil { failure = TLSFailure("closed by us") }
         // Nothing is on its way out; TLS says goodbye by itself.
         guard !isOpening, hasWritten else { return channel.close(promise: nil) }
         flushAndClose(channel)
@@ -133,14 +137,14 @@ final class SocketHandler: ChannelInboundHandler {
     }
 
     /// Ends a connection that cannot be used, for a reason that people may read.
-    func fail(_ text: String, _ channel: any Channel) {
-        if reason == nil { reason = text }
+    func fail(_ failure: TLSFailure, _ channel: any Channel) {
+        if self.failure == nil { self.failure = failure }
         channel.close(promise: nil)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if reason == nil { reason = SocketHandler.reason(error) }
-        if let failure = error as? TLSFailure, failure.isTold {
+        if failure == nil { failure = SocketHandler.failure(error) }
+        if let told = error as? TLSFailure, told.isTold {
             stage = .closing
             return flushAndClose(context.channel)
         }
@@ -148,15 +152,19 @@ final class SocketHandler: ChannelInboundHandler {
     }
 
     /// What went wrong, in words for people.
-    static func reason(_ error: any Error) -> String {
-        if let words = TLSFailure.reason(error) { return words }
+    static func reason(_ error: any Error) -> String { failure(error).description }
+
+    private static func failure(_ error: any Error) -> TLSFailure {
+        if let failure = TLSFailure(error) { return failure }
         switch error {
         case let failure as NIOConnectionError:
-            guard let last = failure.connectionErrors.last else { return "the name \(failure.host) was not found" }
-            return reason(last.error)
-        case let failure as IOError: return String(cString: strerror(failure.errnoCode))
-        case ChannelError.connectTimeout: return "no answer to the connection attempt in time"
-        default: return "\(error)"
+            guard let last = failure.connectionErrors.last else {
+                return TLSFailure("the name \(failure.host) was not found")
+            }
+            return self.failure(last.error)
+        case let failure as IOError: return TLSFailure(String(cString: strerror(failure.errnoCode)), .ended)
+        case ChannelError.connectTimeout: return TLSFailure("no answer to the connection attempt in time", .slow)
+        default: return TLSFailure("\(error)")
         }
     }
 
@@ -169,11 +177,12 @@ final class SocketHandler: ChannelInboundHandler {
         guard !isOver else { return }
         isOver = true
         closeTimer?.cancel()
-        let reason = reason ?? "the peer closed the connection"
+        let failure = failure ?? TLSFailure("the peer closed the connection", .ended)
         if let address, !isKnown {
-            transport.refused(from: address, reason: reason)
+            transport.refused(handle, from: address, for: failure)
         } else if isKnown || stage != .opening {  // an attempt that came too late is nobody's
-            transport.gone(handle, reason: reason, wasInbound: address != nil)
+            if !isKnown, !isGivenUp { transport.delegate?.refused(handle, for: failure) }
+            transport.gone(handle, reason: failure.description, wasInbound: address != nil)
         }
     }
 }

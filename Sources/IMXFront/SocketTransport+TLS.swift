@@ -10,6 +10,8 @@ extension SocketTransport {
     package struct Reload: Sendable {
         /// How many pairs of files were read, because they are new or have changed.
         package let readCount: Int
+        /// Whether something else is wrong than at the last time.
+        package let hasOtherProblems: Bool
         /// What is wrong now; where something is, what was in use before stays in use.
         package let problems: [String]
     }
@@ -25,7 +27,7 @@ extension SocketTransport {
         includingRoots: Bool = true,
         completion: @escaping (Reload) -> Void = { _ in }
     ) {
-        guard let security else { return completion(Reload(readCount: 0, problems: [])) }
+        guard let security else { return completion(Reload(readCount: 0, hasOtherProblems: false, problems: [])) }
         let settings = security.settings
         let old = security.inventory
         let bound = NIOLoopBound((security, completion), eventLoop: eventLoop)
@@ -35,9 +37,11 @@ extension SocketTransport {
         }.whenComplete { result in
             let (security, completion) = bound.value
             switch result {
-            case .failure(let error): completion(Reload(readCount: 0, problems: ["reading failed: \(error)"]))
+            case .failure(let error):
+                completion(Reload(readCount: 0, hasOtherProblems: true, problems: ["reading failed: \(error)"]))
             case .success(let (inventory, roots)):
-                if inventory.readCount > 0 || roots != nil
+                let hasOtherProblems = inventory.problems != security.inventory.problems
+                if inventory.readCount > 0 || roots != nil || hasOtherProblems
                     || inventory.entries.count != security.inventory.entries.count
                 {
                     security.install(inventory, roots: roots)
@@ -45,6 +49,7 @@ extension SocketTransport {
                 completion(
                     Reload(
                         readCount: inventory.readCount,
+                        hasOtherProblems: hasOtherProblems,
                         problems: inventory.problems.map(\.description) + (roots?.problems ?? [])
                     )
                 )
@@ -52,7 +57,8 @@ extension SocketTransport {
         }
     }
 
-    /// Looks every so often whether files have changed, and takes them; `report` is called where something was read.
+    /// Looks every so often whether files have changed, and takes them; `report` is called where something was read, or
+    /// something else is wrong.
     package func watchCertificates(
         every interval: Interval,
         time: @escaping () -> Int64,
@@ -64,7 +70,7 @@ extension SocketTransport {
             [weak self] in
             guard let self else { return }
             reloadCertificates(time: bound.value.0(), includingRoots: false) { reload in
-                if reload.readCount > 0 { bound.value.1(reload) }
+                if reload.readCount > 0 || reload.hasOtherProblems { bound.value.1(reload) }
             }
             watchCertificates(every: interval, time: bound.value.0, report: bound.value.1)
         }

@@ -65,22 +65,31 @@ package final class SocketTransport: Transport {
 
     private func accept(_ channel: any Channel, usesTLS: Bool) -> EventLoopFuture<Void> {
         let address = channel.remoteAddress?.ipAddress ?? "unknown"
+        let handle = nextHandle()
         guard inboundCount < maximumConnections else {
-            delegate?.refused(from: address, reason: "there are \(inboundCount) connections, which is all there may be")
+            let text = "there are \(inboundCount) connections, which is all there may be"
+            delegate?.refused(handle, from: address, for: TLSFailure(text, .crowded))
             return channel.close()
         }
+        // S36: what is beyond its bounds is closed before anything of TLS is set up for it.
+        if usesTLS, delegate?.maySpeakTLS(handle, from: address) == false { return channel.close() }
         inboundCount += 1
         let handler = SocketHandler(
-            handle: nextHandle(),
+            handle: handle,
             address: address,
             usesTLS: usesTLS,
             transport: self
         )
         return eventLoop.makeCompletedFuture {
-            if usesTLS, let security, let gate {
-                try channel.pipeline.syncOperations.addHandler(TLSAcceptHandler(security, gate: gate))
+            do {
+                if usesTLS, let security, let gate {
+                    try channel.pipeline.syncOperations.addHandler(TLSAcceptHandler(security, gate: gate))
+                }
+                try channel.pipeline.syncOperations.addHandler(handler)
+            } catch {
+                refused(handle, from: address, for: TLSFailure("no handler can be added: \(error)"))
+                throw error
             }
-            try channel.pipeline.syncOperations.addHandler(handler)
         }
     }
 
@@ -135,7 +144,7 @@ package final class SocketTransport: Transport {
         if dialling.contains(handle) {
             failed(handle, reason: "no answer to the connection attempt in time")
         } else if let link = links[handle], !link.handler.isEstablished {
-            link.handler.fail("the TLS handshake was not over in time", link.channel)
+            link.handler.fail(TLSFailure("the TLS handshake was not over in time", .slow), link.channel)
         }
     }
 
@@ -196,8 +205,8 @@ package final class SocketTransport: Transport {
     }
 
     /// A connection that the front was never told of is no more.
-    func refused(from address: String, reason: String) {
+    func refused(_ handle: ConnectionHandle, from address: String, for failure: TLSFailure) {
         inboundCount -= 1
-        delegate?.refused(from: address, reason: reason)
+        delegate?.refused(handle, from: address, for: failure)
     }
 }

@@ -56,9 +56,16 @@ package protocol TransportDelegate: AnyObject {
     /// handshake is over and `security` says what came of it.
     func accepted(_ connection: ConnectionHandle, from address: String, security: ConnectionSecurity?)
 
-    /// A peer that connected from `address` got no further, for a reason that people may read: its handshake failed, or
-    /// it spoke TLS where none is spoken. Nothing else is ever said of a connection that was not accepted.
-    func refused(from address: String, reason: String)
+    /// A peer has connected from `address` to a port that speaks TLS. False where no handshake is to begin with it, and
+    /// then nothing more is said of the connection; else `accepted` or `refused` follows.
+    func maySpeakTLS(_ connection: ConnectionHandle, from address: String) -> Bool
+
+    /// A peer that connected from `address` got no further: its handshake failed, or it spoke TLS where none is spoken.
+    /// Nothing else is ever said of a connection that was not accepted.
+    func refused(_ connection: ConnectionHandle, from address: String, for failure: TLSFailure)
+
+    /// The handshake of a connection that we asked for failed; `closed` follows.
+    func refused(_ connection: ConnectionHandle, for failure: TLSFailure)
 
     /// A connection that we asked for stands, handshake included.
     func connected(_ connection: ConnectionHandle, security: ConnectionSecurity?)
@@ -77,6 +84,12 @@ package protocol TransportDelegate: AnyObject {
 }
 
 extension TransportDelegate {
+    /// Lets everybody.
+    package func maySpeakTLS(_ connection: ConnectionHandle, from address: String) -> Bool { true }
+
     /// Does nothing.
-    package func refused(from address: String, reason: String) {}
+    package func refused(_ connection: ConnectionHandle, from address: String, for failure: TLSFailure) {}
+
+    /// Does nothing.
+    package func refused(_ connection: ConnectionHandle, for failure: TLSFailure) {}
 }

@@ -73,8 +73,8 @@ package struct CertificateInventory: Sendable {
             if let found = CertificateInventory.folders(directory) {
                 sources.merge(found) { listed, _ in listed }
             } else {
-                entries = old?.entries ?? [:]
                 let reason = String(cString: strerror(errno))
+                entries = old?.entries ?? [:]
                 let remedy = "make it a directory that this service may read"
                 problems.append(Problem(domain: nil, file: directory, text: reason, remedy: remedy))
             }

@@ -44,14 +44,14 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         ticket = gate.enter(source) {
             let (handler, context) = bound.value
-            handler.fail("it gave way to newer handshakes", context)
+            handler.fail("it gave way to newer handshakes", .crowded, context)
         }
-        guard ticket != nil else { return fail("too many handshakes are under way from there", context) }
+        guard ticket != nil else { return fail("too many handshakes are under way from there", .crowded, context) }
         timer = context.eventLoop.assumeIsolated().scheduleTask(
             in: .nanoseconds(service.settings.handshakeTimeout.nanoseconds)
         ) {
             let (handler, context) = bound.value
-            handler.fail("the TLS handshake was not over in time", context)
+            handler.fail("the TLS handshake was not over in time", .slow, context)
         }
         context.fireChannelActive()
     }
@@ -61,7 +61,7 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
         octets += chunk.readableBytes
         // Everything before authentication is at most this much.
         guard octets <= ClientHello.maximumOctets || state == .over else {
-            return fail("it sent \(octets) octets before the end of the TLS handshake", context)
+            return fail("it sent \(octets) octets before the end of the TLS handshake", .large, context)
         }
         switch state {
         case .shaking: context.fireChannelRead(wrapInboundOut(chunk))
@@ -76,7 +76,8 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
     private func read(_ context: ChannelHandlerContext) {
         switch ClientHello.read(received) {
         case .needs(let count): wanted = count
-        case .notTLS(let what): fail("the peer speaks no TLS on a port with TLS; it began with \(what)", context)
+        case .notTLS(let what):
+            fail("the peer speaks no TLS on a port with TLS; it began with \(what)", .notTLS, context)
         case .malformed(let what): refuse(TLSRefusal(.decodeError, "the peer's TLS is wrong: \(what)"), context)
         case .hello(let hello):
             switch service.accept(hello) {
@@ -101,7 +102,7 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
             let end = TLSEndHandler(session) { [weak self] in self?.finish(context) }
             try pipeline.addHandlers([session.handler, end], position: .after(self))
         } catch {
-            return fail("TLS cannot be set up: \(error)", context)
+            return fail("TLS cannot be set up: \(error)", .other, context)
         }
         let first = received
         received = ByteBuffer()
@@ -111,14 +112,19 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
 
     private func refuse(_ refusal: TLSRefusal, _ context: ChannelHandlerContext) {
         context.writeAndFlush(wrapOutboundOut(refusal.record), promise: nil)
-        fail(refusal.text, context, isTold: true)
+        fail(refusal.text, refusal.kind, context, isTold: true)
     }
 
-    private func fail(_ reason: String, _ context: ChannelHandlerContext, isTold: Bool = false) {
+    private func fail(
+        _ reason: String,
+        _ kind: TLSFailure.Kind,
+        _ context: ChannelHandlerContext,
+        isTold: Bool = false
+    ) {
         guard state != .over else { return }
         state = .over
         received = ByteBuffer()
-        context.fireErrorCaught(TLSFailure(reason, isTold: isTold))
+        context.fireErrorCaught(TLSFailure(reason, kind, isTold: isTold))
     }
 
     /// The handshake is over, and this handler with it.
@@ -132,8 +138,10 @@ package final class TLSAcceptHandler: ChannelInboundHandler, RemovableChannelHan
     package func channelInactive(context: ChannelHandlerContext) {
         leave()
         if state == .hello {
+            let closed = TLSFailure.closedDuringHandshake
             fail(
-                octets == 0 ? "the peer said nothing" : TLSFailure.closedDuringHandshake,
+                octets == 0 ? "the peer said nothing" : closed.description,
+                octets == 0 ? .silent : closed.kind,
                 context
             )
         }

@@ -39,18 +39,18 @@ package final class TLSDialHandler: ChannelInboundHandler, RemovableChannelHandl
         if isOver { return }
         // A record of the handshake, or an alert.
         if octets == 0, let first: UInt8 = chunk.getInteger(at: chunk.readerIndex), first != 22, first != 21 {
-            return fail("no TLS is spoken there; the peer began with \(ClientHello.describe(chunk))", context)
+            return fail("no TLS is spoken there; the peer began with \(ClientHello.describe(chunk))", .notTLS, context)
         }
         octets += chunk.readableBytes
         guard octets <= TLSDialHandler.maximumOctets else {
-            return fail("the peer sent \(octets) octets before the end of the TLS handshake", context)
+            return fail("the peer sent \(octets) octets before the end of the TLS handshake", .large, context)
         }
         context.fireChannelRead(wrapInboundOut(chunk))
     }
 
-    private func fail(_ reason: String, _ context: ChannelHandlerContext) {
+    private func fail(_ reason: String, _ kind: TLSFailure.Kind, _ context: ChannelHandlerContext) {
         isOver = true
-        context.fireErrorCaught(TLSFailure(reason))
+        context.fireErrorCaught(TLSFailure(reason, kind))
         context.close(promise: nil)
     }
 }

@@ -26,7 +26,7 @@ final class TLSEndHandler: ChannelInboundHandler, RemovableChannelHandler {
         guard let failure = error as? IOError, failure.errnoCode == ECONNRESET else {
             return context.fireErrorCaught(error)
         }
-        context.fireErrorCaught(TLSFailure(TLSFailure.closedDuringHandshake))
+        context.fireErrorCaught(TLSFailure.closedDuringHandshake)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -37,7 +37,7 @@ final class TLSEndHandler: ChannelInboundHandler, RemovableChannelHandler {
         // S48: another protocol, or none, is another service behind the same name.
         guard chosen == TLSService.applicationProtocol else {
             let what = chosen.map { "chose \($0.prefix(50))" } ?? "chose no protocol"
-            return context.fireErrorCaught(TLSFailure("the peer \(what) where imx/1 was offered (ALPN)"))
+            return context.fireErrorCaught(TLSFailure("the peer \(what) where imx/1 was offered (ALPN)", .noProtocol))
         }
         context.fireUserInboundEventTriggered(
             TLSEstablished(security: session.security(applicationProtocol: chosen))

@@ -17,6 +17,8 @@ package final class TLSService {
     /// Certificates as NIOSSL wants them, made when they are first asked for; bounded, for there may be many names.
     private var prepared: [Domain?: OwnCertificate.Prepared] = [:]
     private let maximumPrepared = 256
+    /// How many sessions were ever set up, which is what costs.
+    package private(set) var sessionCount = 0
 
     /// Makes a service of what was read from the disk.
     package init(_ settings: TLSSettings, inventory: CertificateInventory, roots: TrustRoots) {
@@ -68,9 +70,10 @@ package final class TLSService {
         do {
             var configuration = try prepare(name, entry).server
             configuration.certificateVerification = settings.requestsClientCertificate ? .optionalVerification : .none
+            sessionCount += 1
             return .success(try TLSSession(configuration, serverName: name, isServer: true, roots: roots))
         } catch {
-            return .failure(TLSRefusal(.internalError, "our certificate cannot be used: \(TLSFailure.words(error))"))
+            return .failure(TLSRefusal(.internalError, "our certificate cannot be used: \(TLSFailure.classify(error))"))
         }
     }
 
@@ -84,6 +87,7 @@ package final class TLSService {
             configuration.certificateChain = own.chain
             configuration.privateKey = own.key
         }
+        sessionCount += 1
         return try TLSSession(configuration, serverName: name, isServer: false, roots: roots)
     }
 
@@ -115,6 +119,17 @@ struct TLSRefusal: Error {
     init(_ alert: Alert, _ text: String) {
         self.alert = alert
         self.text = text
+    }
+
+    /// What kind of refusal that is.
+    var kind: TLSFailure.Kind {
+        switch alert {
+        case .decodeError: .malformed
+        case .internalError: .ourCertificate
+        case .missingExtension: .noName
+        case .unrecognizedName: .unknownName
+        case .noApplicationProtocol: .noProtocol
+        }
     }
 
     /// The alert as the record that the peer gets.

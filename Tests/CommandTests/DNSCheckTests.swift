@@ -118,6 +118,19 @@ import Testing
         }
     }
 
+    @Test("S50: dns check tells a forged domain from name servers that leave all signatures out")
+    func forged() throws {
+        var facts = try Self.facts(.bogus("x"))
+        for (status, start) in [
+            (DNSAnswer.Status.data, "other aggregators refuse"),
+            (.bogus("x"), "not even the root's signatures hold here"),
+        ] {
+            facts.answers[DNSFacts.root] = DNSAnswer(status)
+            let findings = DNSCheck(facts).report().findings
+            #expect(findings.count == 1 && findings.first?.text.hasPrefix(start) == true)
+        }
+    }
+
     @Test("Commands: dns check says why a domain is not found, and what to add")
     func notFound() throws {
         let refused = [RefusedHost(name: "alias.example", kind: .useless, reason: "it is an alias of x.")]

@@ -28,7 +28,9 @@ struct Program {
         let places = [products.deletingLastPathComponent(), products].map { $0.appendingPathComponent("imx") }
         process.executableURL = places.first { FileManager.default.isExecutableFile(atPath: $0.path) }
         process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin"]
+        // What Scripts/weaken sets means something to no program but the one that it builds.
+        let weakened = ProcessInfo.processInfo.environment.filter { $0.key == "IMX_WEAKENED" }
+        process.environment = weakened.merging(["PATH": "/usr/bin:/bin"]) { _, path in path }
         process.standardOutput = out
         process.standardError = err
         process.standardInput = FileHandle.nullDevice

@@ -91,6 +91,30 @@ import Testing
         withExtendedLifetime(server) {}
     }
 
+    @Test("S06: special addresses in answers are refused before a connection", arguments: NameServerKind.allCases)
+    func specialAddresses(kind: NameServerKind) async throws {
+        let special = [
+            "A 0.0.0.0", "A 10.1.2.3", "A 100.64.0.1", "A 127.0.0.1", "A 169.254.169.254", "A 192.168.0.1",
+            "A 224.0.0.1",
+            "A 255.255.255.255", "AAAA ::", "AAAA ::1", "AAAA ::ffff:127.0.0.1", "AAAA 64:ff9b::7f00:1",
+            "AAAA 2002:7f00:1::1", "AAAA 2001::1", "AAAA fd00::1", "AAAA fe80::1", "AAAA ff02::1",
+        ]
+        let lines = special.enumerated().map { imxLine("d\($0)", "1 0 5290 - h\($0).example") + "h\($0) \($1)\n" }
+        let (server, bed) = try await Self.bed(
+            kind,
+            lines.joined() + imxLine("d", "1 0 5290 - h.example") + "h A 8.8.8.8\n"
+        )
+        let policy = AddressPolicy()
+        for index in special.indices {
+            let host = try #require(try await bed.service("d\(index).example").hosts.first)
+            #expect(host.addresses.count == 1)
+            for address in host.addresses { #expect(policy.refusal(of: address, port: host.port) != nil, "\(address)") }
+        }
+        let ordinary = try #require(try await bed.service("d.example").hosts.first?.addresses.first)
+        #expect(policy.refusal(of: ordinary, port: 5290) == nil)
+        withExtendedLifetime(server) {}
+    }
+
     @Test(
         "I.2: hostile data beside a good record is passed over, alone it is bogus",
         arguments: NameServerKind.allCases

@@ -94,9 +94,10 @@ extension EndToEnd.CrowdTests {
         let lasted = clock.now - last
         print("the last came after \(last - start), all were gone \(lasted) after that, \(missed) of \(asked) missed")
         #expect(silent.left() + dripping.left() == 0)
-        #expect(lasted < .seconds(13), "11 s, and what the loop here takes")
+        // Ten seconds each, and what a busy machine adds to them.
+        #expect(lasted < .seconds(30))
         #expect(missed == 0 && asked > 2)
-        let status = try await south.run(["status", "--json"])
-        #expect(status.out.contains("\"closed-4002\""))
+        let count = try await south.status().refused("closed-4002")
+        #expect(count == made + dripped, "\(count) were told that their time is over")
     }
 }

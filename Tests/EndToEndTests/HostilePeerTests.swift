@@ -54,6 +54,7 @@ extension EndToEnd.HostilePeerTests {
         let unserved = RawPeer.field(0x0020, Array("a.example".utf8)) + RawPeer.field(0x0021, Array("c.example".utf8))
         peer.send(RawPeer.Record(type: RawPeer.claim, flags: 1, tag: 2, payload: unserved + token))
         #expect(peer.answer(to: 2)?.code == 5006)
+        #expect(try await !south.status().peers.contains { $0.direction == "out" }, "somebody was dialled")
     }
 
     @Test(

@@ -57,6 +57,20 @@ struct ClaimPolicyTests {
         #expect(b.users.deliveries.count == 1)
     }
 
+    @Test("S49, dialback 3.3: a certificate proves nothing for a claim on a session that nothing can be bound to")
+    func certificateUnbound() throws {
+        let internet = Internet()
+        internet.network.hasExporter = false
+        let a = try internet.start(1, ["a.example"])
+        let b = try internet.start(2, ["b.example"], policy: policy(.certificate))
+        a.transport.certificates["a.example"] = ["a.example"]
+        try internet.publish("a.example", at: [], secure: [1])
+        try internet.publish("b.example", at: [], secure: [2])
+        a.users.send(try message("ann@a.example", "bob@b.example", id: "1"))
+        internet.scheduler.advance(by: .seconds(40))
+        #expect(b.users.deliveries.isEmpty && a.users.settlements.map(\.outcome.code) == [.refused])
+    }
+
     @Test(
         "dialback 3.3: where a certificate is asked for, it is that of the source's own server",
         arguments: [false, true]

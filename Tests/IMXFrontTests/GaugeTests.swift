@@ -14,7 +14,7 @@ import TransportSecurity
 @testable import IMXFront
 
 /// Octets that go nowhere, for a test to look at.
-private final class QuietTransport: Transport {
+final class QuietTransport: Transport {
     weak var delegate: (any TransportDelegate)?
     let scheduler: VirtualScheduler
     var written: [ConnectionHandle: ByteBuffer] = [:]
@@ -46,7 +46,7 @@ private final class QuietTransport: Transport {
 }
 
 /// A front at whose door a test stands with raw octets.
-private final class Doorstep {
+final class Doorstep {
     let scheduler = VirtualScheduler()
     let front: IMXFront
     private let transport: QuietTransport
@@ -90,6 +90,13 @@ private final class Doorstep {
         let handle = ConnectionHandle(rawValue: transport.last)
         front.accepted(handle, from: address, security: nil)
         return handle
+    }
+
+    /// A peer connects to a port that speaks TLS, and has not shaken hands.
+    func ring(from address: String = "203.0.113.1") -> (handle: ConnectionHandle, isLetIn: Bool) {
+        transport.last += 1
+        let handle = ConnectionHandle(rawValue: transport.last)
+        return (handle, front.maySpeakTLS(handle, from: address))
     }
 
     /// A peer connects and greets.

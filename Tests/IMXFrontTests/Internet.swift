@@ -32,6 +32,7 @@ final class Internet {
     struct Publication {
         var hosts: [PeerService.Host]
         var ttl = Interval.seconds(60)
+        var security = PeerService.Security.insecure
     }
 
     /// One aggregator with a recorder for its domains.
@@ -63,11 +64,16 @@ final class Internet {
         network = SimulatedNetwork(scheduler: scheduler, seed: seed)
     }
 
-    func endpoint(_ number: Int) -> PeerEndpoint { PeerEndpoint(host: "192.0.2.\(number)", port: 5290) }
+    func endpoint(_ number: Int) -> PeerEndpoint { PeerEndpoint(host: Self.address(number), port: 5290) }
+
+    /// The address of host `number`.
+    static func address(_ number: Int) -> String {
+        number < 256 ? "192.0.2.\(number)" : "198.51.\(number / 256).\(number % 256)"
+    }
 
     /// The TLS port of host `number`.
     func secureEndpoint(_ number: Int) -> PeerEndpoint {
-        PeerEndpoint(host: "192.0.2.\(number)", port: 5291, usesTLS: true)
+        PeerEndpoint(host: Self.address(number), port: 5291, usesTLS: true)
     }
 
     /// Has DNS say that `domain` is at hosts with these numbers; equals among each other, or in their order.
@@ -81,13 +87,13 @@ final class Internet {
         let plain = numbers.enumerated().map { index, number in
             PeerService.Host(
                 name: "h\(number).example",
-                addresses: ["192.0.2.\(number)"],
+                addresses: [Self.address(number)],
                 port: 5290,
                 preference: ordered ? UInt16(index) : 0
             )
         }
         let encrypted = secure.map {
-            PeerService.Host(name: "h\($0).example", addresses: ["192.0.2.\($0)"], port: 5291, usesTLS: true)
+            PeerService.Host(name: "h\($0).example", addresses: [Self.address($0)], port: 5291, usesTLS: true)
         }
         published[try #require(Domain(domain))] = Publication(hosts: plain + encrypted, ttl: ttl)
     }
@@ -167,6 +173,7 @@ final class Internet {
                 let service = PeerService(
                     hosts: publication.hosts,
                     origin: .imxRecord,
+                    security: publication.security,
                     expiry: now + publication.ttl
                 )
                 known[domain] = service

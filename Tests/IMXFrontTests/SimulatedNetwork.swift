@@ -23,6 +23,8 @@ final class SimulatedNetwork {
     /// The places that were dialled, reached or not, and those that were reached.
     private(set) var tried: [PeerEndpoint] = []
     private(set) var dialled: [PeerEndpoint] = []
+    /// The names that were asked for by SNI.
+    private(set) var askedFor: [String] = []
     private var listeners: [PeerEndpoint: SimulatedTransport] = [:]
     private var streams: [UInt64: Stream] = [:]
     private var lastStream: UInt64 = 0
@@ -77,12 +79,18 @@ final class SimulatedNetwork {
         serverName: Domain
     ) {
         tried.append(endpoint)
+        if endpoint.usesTLS { askedFor.append(serverName.name) }
         scheduler.schedule(after: latency) { [self] in
             guard let listener = listeners[endpoint] else {
                 return transport.lost(handle, "connection refused")
             }
             lastStream += 1
             let far = listener.newHandle(stream: lastStream)
+            let address = Internet.address(transport.number)
+            if endpoint.usesTLS, listener.delegate?.maySpeakTLS(far, from: address) == false {
+                listener.streams[far] = nil
+                return transport.lost(handle, "the peer closed the connection during the TLS handshake")
+            }
             transport.streams[handle] = lastStream
             streams[lastStream] = Stream(
                 ends: [End(transport: transport, handle: handle), End(transport: listener, handle: far)])
@@ -91,7 +99,7 @@ final class SimulatedNetwork {
                 endpoint.usesTLS
                 ? ConnectionSecurity(version: "TLSv1.3", serverName: serverName.name, exporter: exporter(lastStream, 1))
                 : nil
-            listener.delegate?.accepted(far, from: "192.0.2.\(transport.number)", security: acceptor)
+            listener.delegate?.accepted(far, from: address, security: acceptor)
             let shown = SimulatedCertificate(names: listener.certificates[serverName.name] ?? [])
             let dialler =
                 endpoint.usesTLS

@@ -18,10 +18,15 @@ struct TrustLevelTests {
 
         var policy: PeerPolicy {
             PeerPolicy(
-                requiredTrust: { [self] hosted, peer in
-                    max(required[hosted.name] ?? .dialback, shown[peer.name] ?? .dialback)
+                requiredTrust: { [self] hosted, _ in required[hosted.name] ?? .dialback },
+                shownTrust: { [self] peer in
+                    shown[peer.name].map { ShownTrust(level: $0, since: WallTime(milliseconds: 1_800_000_000_000)) }
                 },
-                noteTrust: { [self] peer, level in shown[peer.name] = max(shown[peer.name] ?? .dialback, level) },
+                noteTrust: { [self] peer, level in
+                    guard level > shown[peer.name] ?? .dialback else { return false }
+                    shown[peer.name] = level
+                    return true
+                },
                 wallTime: { WallTime(milliseconds: 0) }
             )
         }

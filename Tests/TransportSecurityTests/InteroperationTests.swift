@@ -19,6 +19,7 @@ struct InteroperationTests {
         var expected: String
         /// What our side says about it; nil where the connection is taken.
         var refusal: String?
+        var kind: TLSFailure.Kind?
         var testDescription: String { name }
     }
 
@@ -40,61 +41,71 @@ struct InteroperationTests {
             name: "TLS 1.1",
             options: "-servername a.example -alpn imx/1 -tls1_1 -cipher ALL:@SECLEVEL=0",
             expected: "alert protocol version",
-            refusal: "no TLS 1.2 or newer"
+            refusal: "no TLS 1.2 or newer",
+            kind: .nothingInCommon
         ),
         Call(
             name: "TLS 1.0",
             options: "-servername a.example -alpn imx/1 -tls1 -cipher ALL:@SECLEVEL=0",
             expected: "alert protocol version",
-            refusal: "no TLS 1.2 or newer"
+            refusal: "no TLS 1.2 or newer",
+            kind: .nothingInCommon
         ),
         Call(
             name: "an unknown name",
             options: "-servername x.example -alpn imx/1",
             expected: "unrecognized name",
-            refusal: "it asks for x.example, which has no certificate here"
+            refusal: "it asks for x.example, which has no certificate here",
+            kind: .unknownName
         ),
         Call(
             name: "a name under a served one",
             options: "-servername x.a.example -alpn imx/1",
             expected: "unrecognized name",
-            refusal: "it asks for x.a.example"
+            refusal: "it asks for x.a.example",
+            kind: .unknownName
         ),
         Call(
             name: "no name",
             options: "-noservername -alpn imx/1",
             expected: "missing extension",
-            refusal: "it asks for no name by SNI"
+            refusal: "it asks for no name by SNI",
+            kind: .noName
         ),
         Call(
             name: "ALPN of XMPP",
             options: "-servername a.example -alpn xmpp-server",
             expected: "no application protocol",
-            refusal: "it offers no imx/1 by ALPN"
+            refusal: "it offers no imx/1 by ALPN",
+            kind: .noProtocol
         ),
         Call(
             name: "ALPN of the web",
             options: "-servername a.example -alpn h2,http/1.1",
             expected: "no application protocol",
-            refusal: "it offers no imx/1 by ALPN"
+            refusal: "it offers no imx/1 by ALPN",
+            kind: .noProtocol
         ),
         Call(
             name: "no ALPN",
             options: "-servername a.example",
             expected: "no application protocol",
-            refusal: "it offers no imx/1 by ALPN"
+            refusal: "it offers no imx/1 by ALPN",
+            kind: .noProtocol
         ),
         Call(
             name: "ciphers without forward secrecy",
             options: "-servername a.example -alpn imx/1 -tls1_2 -cipher AES128-GCM-SHA256",
             expected: "alert",
-            refusal: "the two ends have no key exchange in common"
+            refusal: "the two ends have no key exchange in common",
+            kind: .nothingInCommon
         ),
         Call(
             name: "ciphers without authenticated encryption",
             options: "-servername a.example -alpn imx/1 -tls1_2 -cipher ECDHE-ECDSA-AES128-SHA",
             expected: "handshake failure",
-            refusal: "no cipher suite in common"
+            refusal: "no cipher suite in common",
+            kind: .nothingInCommon
         ),
     ]
 
@@ -111,6 +122,7 @@ struct InteroperationTests {
         guard let refusal = call.refusal else { return }
         let reasons = try await server.wait { _, recorder in recorder.refusals.isEmpty ? nil : recorder.refusals }
         #expect(reasons.first?.contains(refusal) == true, "\(reasons)")
+        #expect(try await server.run { _, recorder in recorder.kinds } == [call.kind])
         #expect(try await server.run { _, recorder in recorder.lines.isEmpty })
     }
 

@@ -39,6 +39,7 @@ struct LifeTests {
         let (handle, _) = try await client.attempt(port, "a.example", tls: false)
         try await client.run { transport, _ in transport.write(ByteBuffer(string: text), on: handle) }
         #expect(try await LifeTests.refusal(server) == reason)
+        #expect(try await server.run { _, recorder in recorder.kinds } == [.notTLS])
         _ = try await client.wait { _, recorder in recorder.lines[handle]?.closed }
         #expect(try await server.run { _, recorder in recorder.lines.isEmpty })
         withExtendedLifetime(folder) {}
@@ -54,6 +55,7 @@ struct LifeTests {
         #expect(ending.reason == "the peer closed the connection during the TLS handshake")
         let reason = "the peer speaks TLS on a port without TLS"
         #expect(try await LifeTests.refusal(server) == reason)
+        #expect(try await server.run { _, recorder in recorder.kinds } == [.notPlain])
         let closed = try await server.wait { _, recorder in recorder.lines.values.first?.closed }
         #expect(closed == reason)
         #expect(try await server.run { _, recorder in recorder.lines.values.first?.receivedCount } == 0)
@@ -114,6 +116,7 @@ struct LifeTests {
         let (handle, _) = try await client.attempt(port, "a.example", tls: false)
         try await client.run { transport, _ in transport.write(ByteBuffer(bytes: octets), on: handle) }
         #expect(try await LifeTests.refusal(server) == "the TLS handshake was not over in time")
+        #expect(try await server.run { _, recorder in recorder.kinds } == [.slow])
         _ = try await client.wait { _, recorder in recorder.lines[handle]?.closed }
         withExtendedLifetime(folder) {}
     }
@@ -136,6 +139,7 @@ struct LifeTests {
         let reasons = try await server.wait { _, recorder in recorder.refusals.count == 2 ? recorder.refusals : nil }
         #expect(reasons[0].contains("octets before the end of the TLS handshake"), "\(reasons)")
         #expect(reasons[1] == "the two ends have no key exchange in common", "\(reasons)")
+        #expect(try await server.run { _, recorder in recorder.kinds.first } == .large)
         withExtendedLifetime(folder) {}
     }
 
@@ -154,6 +158,47 @@ struct LifeTests {
         #expect(good.output.contains("ALPN protocol: imx/1"), "\(good.output)")
     }
 
+    @Test("S47: a certificate directory that is gone is told, and what was in use stays in use")
+    func directoryGone() async throws {
+        let (folder, server, port) = try await LifeTests.server()
+        try FileManager.default.moveItem(atPath: folder("live"), toPath: folder("gone"))
+        let (stream, continuation) = AsyncStream<SocketTransport.Reload>.makeStream()
+        var reloads: [SocketTransport.Reload] = []
+        for _ in 0..<2 {
+            try await server.run { transport, _ in
+                transport.reloadCertificates(time: now, includingRoots: false) { continuation.yield($0) }
+            }
+        }
+        for await reload in stream {
+            reloads.append(reload)
+            if reloads.count == 2 { break }
+        }
+        #expect(reloads.map(\.hasOtherProblems) == [true, false])
+        #expect(reloads.allSatisfy { $0.problems.first?.contains("No such file or directory") == true }, "\(reloads)")
+        #expect(try await server.run { transport, _ in transport.security?.inventory.problems.count } == 1)
+        let client = try await Party(TLSSettings(usesSystemRoots: false))
+        #expect(try await client.attempt(port, "a.example").1.security != nil)
+    }
+
+    @Test("S36: a source that may have no more connections costs no handshake, and nothing of TLS is set up for it")
+    func noRoom() async throws {
+        let (folder, server, port) = try await LifeTests.server()
+        try await server.run { _, recorder in recorder.room = 3 }
+        let client = try await Party(TLSSettings(usesSystemRoots: false))
+        for number in 0..<10 {
+            let (_, ending) = try await client.attempt(port, "a.example")
+            #expect((ending.security != nil) == (number < 3), "\(number): \(ending)")
+        }
+        let counts = try await server.run { transport, recorder in
+            (transport.security?.sessionCount, recorder.lines.count, recorder.refusals.count)
+        }
+        #expect(counts == (3, 3, 0))
+        #expect(try await client.run { _, recorder in recorder.dialledKinds } == Array(repeating: .ended, count: 7))
+        try await server.run { _, recorder in recorder.room = 1 }
+        #expect(try await client.attempt(port, "a.example").1.security != nil)
+        withExtendedLifetime(folder) {}
+    }
+
     @Test("S36: the oldest of too many handshakes gives way, so that those that hang keep nobody out")
     func giveWay() async throws {
         let (folder, server, port) = try await LifeTests.server { $0.maximumHandshakes = 5 }
@@ -164,6 +209,7 @@ struct LifeTests {
         let (_, ending) = try await tlsClient.attempt(port, "a.example")
         #expect(ending.security != nil, "\(ending)")
         #expect(try await LifeTests.refusal(server) == "it gave way to newer handshakes")
+        #expect(try await server.run { _, recorder in recorder.kinds } == [.crowded])
         let first = hanging[0]
         _ = try await client.wait { _, recorder in recorder.lines[first]?.closed }
         withExtendedLifetime(folder) {}

@@ -27,6 +27,11 @@ final class Party: Sendable {
         unowned let transport: SocketTransport
         var lines: [ConnectionHandle: Line] = [:]
         var refusals: [String] = []
+        var kinds: [TLSFailure.Kind] = []
+        /// What failed of the handshakes that were dialled.
+        var dialledKinds: [TLSFailure.Kind] = []
+        /// How many handshakes may begin.
+        var room = Int.max
         /// Whether what comes goes back.
         var echoes = true
         var keeps = true
@@ -61,7 +66,17 @@ final class Party: Sendable {
             lines[connection]?.closedAt = .now()
         }
 
-        func refused(from address: String, reason: String) { refusals.append(reason) }
+        func maySpeakTLS(_ connection: ConnectionHandle, from address: String) -> Bool {
+            room -= 1
+            return room >= 0
+        }
+
+        func refused(_ connection: ConnectionHandle, from address: String, for failure: TLSFailure) {
+            refusals.append(failure.description)
+            kinds.append(failure.kind)
+        }
+
+        func refused(_ connection: ConnectionHandle, for failure: TLSFailure) { dialledKinds.append(failure.kind) }
     }
 
     private struct Parts {

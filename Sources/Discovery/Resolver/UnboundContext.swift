@@ -59,7 +59,10 @@ enum UnboundContext {
 
     private static func setUpstream(_ context: OpaquePointer, _ settings: DNSSettings) throws(DNSSettingsError) {
         switch settings.upstream {
-        case .system: try check(ub_ctx_resolvconf(context, "/etc/resolv.conf"), "/etc/resolv.conf")
+        case .system:
+            // A system without the file asks nobody else; then the servers of the internet are asked.
+            guard access("/etc/resolv.conf", R_OK) == 0 else { break }
+            try check(ub_ctx_resolvconf(context, "/etc/resolv.conf"), "/etc/resolv.conf")
         case .recursive: break
         case .servers(let servers):
             for server in servers { try check(ub_ctx_set_fwd(context, try text(server)), "the name server") }

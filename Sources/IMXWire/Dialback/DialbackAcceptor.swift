@@ -275,6 +275,11 @@ package struct DialbackAcceptor: Sendable {
 }
 
 extension DialbackAcceptor {
+    /// The answer to a claim that policy refuses, whatever the reason.
+    package static var refused: AnswerRecord { AnswerRecord(.refused, text: sourceRefused) }
+    /// The answer to a claim that could not be verified, whatever the reason.
+    package static var unverified: AnswerRecord { AnswerRecord(.notVerifiedNow, text: text(.notVerifiedNow)) }
+
     fileprivate static let tooMany = "too many claims"
     fileprivate static let notServed = "target not served here"
     fileprivate static let sourceRefused = "source refused"

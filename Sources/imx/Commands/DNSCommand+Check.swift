@@ -61,9 +61,23 @@ struct DNSCheck {
             tell(.wrong, "service", "\(domain) cannot be looked up now: \(reason)")
             judgeRefused()
         case .bogus(let reason):
-            tell(.wrong, "DNSSEC", "other aggregators refuse the answers about \(domain): \(reason)")
+            judgeForgery(reason)
             judgeRefused()
         }
+    }
+
+    /// Whether the domain's signatures are at fault, or the way to all signatures.
+    private mutating func judgeForgery(_ reason: String) {
+        guard case .bogus = facts.answers[DNSFacts.root]?.status else {
+            return tell(.wrong, "DNSSEC", "other aggregators refuse the answers about \(domain): \(reason)")
+        }
+        tell(
+            .wrong,
+            "DNSSEC",
+            "not even the root's signatures hold here, so nothing about \(domain) can be told: the name servers that are "
+                + "asked leave signatures out (set dns.resolver to recursive, or other dns.servers), this machine's clock "
+                + "is wrong, or the trust anchor is old"
+        )
     }
 
     /// What kind of record the domain was found by.

@@ -29,6 +29,8 @@ struct DNSFacts {
     var own: Own?
 
     static let caaType: UInt16 = 257
+    /// A question whose answer is signed wherever signatures get through at all.
+    static let root = DNSQuestion(name: ".", type: 2)
 
     /// Asks the DNS; takes at most some seconds.
     static func gather(_ domain: Domain, _ configuration: AggregatorConfiguration?) throws -> DNSFacts {
@@ -98,6 +100,7 @@ struct DNSFacts {
     /// What finding the service did not need.
     private var further: [DNSQuestion] {
         var questions = [DNSQuestion(name: "_imx._tcp.\(domain)", type: SRVRecord.type)]
+        if case .bogus = report.resolution { questions.append(DNSFacts.root) }
         if case .service(let service) = report.resolution {
             questions += service.hosts.prefix(16).map(DNSFacts.tlsaQuestion)
             if service.hosts.contains(where: \.usesTLS) {

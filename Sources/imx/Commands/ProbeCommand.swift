@@ -118,6 +118,8 @@ struct ProbeCommand: ParsableCommand {
             usesSystemRoots: configuration.tls.believesSystemAuthorities
         )
         plan.connectTimeout = configuration.timeouts.connect
+        let words = configuration.domains.compactMap { configuration.classes[$0.className]?.trust }
+        plan.demanded = TrustLevel.allCases.last { words.contains($0.word) }
     }
 }
 

@@ -26,7 +26,13 @@ extension Probe {
             }
             return .right("connected")
         }
-        guard isConnected, !place.endpoint.usesTLS || shakeHands(place, result) else { return nil }
+        guard isConnected else { return nil }
+        guard place.endpoint.usesTLS else {
+            judgeTrust(.dialback)
+            return stream
+        }
+        guard let security = shakeHands(result) else { return nil }
+        judgeTrust(judgeCertificate(security, at: place))
         return stream
     }
 
@@ -41,35 +47,23 @@ extension Probe {
         )
     }
 
-    private func shakeHands(_ place: Place, _ result: Result<ConnectionSecurity?, ProbeStream.Failure>) -> Bool {
+    private func shakeHands(_ result: Result<ConnectionSecurity?, ProbeStream.Failure>) -> ConnectionSecurity? {
+        var established: ConnectionSecurity?
         step(
             "tls",
             "asked for \(plan.domain) by SNI and for imx/1 by ALPN",
-            expecting: "TLS 1.2 or newer with imx/1, and a certificate for \(plan.domain)",
+            expecting: "TLS 1.2 or newer with imx/1",
             "2.1"
         ) {
             switch result {
             case .failure(let failure): return Probe.tlsFailure(failure)
             case .success(nil): return .wrong(.ours, "a connection without TLS", "report this to whoever makes imx")
-            case .success(.some(let security)): return certificateFinding(security, place)
+            case .success(.some(let security)):
+                established = security
+                return .right("\(security.version), \(security.applicationProtocol ?? "no protocol") by ALPN")
             }
         }
-    }
-
-    private func certificateFinding(_ security: ConnectionSecurity, _ place: Place) -> ProbeFinding {
-        let way = "\(security.version), \(security.applicationProtocol ?? "no protocol by ALPN")"
-        guard let peer = security.peer else { return .note("\(way), no certificate") }
-        let refusal = peer.refusal(
-            for: plan.domain,
-            host: place.host,
-            security: place.security,
-            time: WallTime.now.milliseconds / 1000
-        )
-        guard let refusal else { return .right("\(way), certificate good: \(peer.summary)") }
-        return .note(
-            "\(way), certificate of no worth for \(plan.domain): \(refusal); it is \(peer.summary)",
-            "dial-back works all the same; who demands trust \"certificate\" will not talk to this service"
-        )
+        return established
     }
 
     /// Whether the connection failed before TLS had its turn.
@@ -89,6 +83,7 @@ extension Probe {
             ("ALPN", "the port speaks TLS for another service; correct the port, or the record that names it"),
             ("no certificate for the name", "give the service a certificate for the domain"),
             ("not over in time", "something listens there and waits; it may speak no TLS"),
+            ("during the TLS handshake", "the port may speak no TLS: see the record that names it; else the service's log"),
         ]
         let remedy = remedies.first { reason.contains($0.0) }?.1
         return .wrong(.theirs, reason, remedy ?? "look at the service's log for its side of the handshake")

@@ -28,6 +28,8 @@ final class Probe {
         var policy = AddressPolicy()
         /// Whom to trust in TLS.
         var tls = TLSSettings()
+        /// The most that a class of the configuration asks of peers; nil without a configuration.
+        var demanded: TrustLevel?
         /// How long a connection may take.
         var connectTimeout = Interval.seconds(5)
         /// How long an answer may take.

@@ -217,10 +217,16 @@ final class Node {
     func stop(within time: Interval, completion: @escaping () -> Void) {
         let start = scheduler.now
         let settled = start + Interval(nanoseconds: time.nanoseconds / 2)
-        front.drain(to: nil)  // P6: no more connections from here on, and peers look for another host
-        core.drain(by: settled) { [core] in
-            core.stopAdapters(by: start + time, completion: completion)
+        var isSettling = false
+        let settle = { [core] in
+            guard !isSettling else { return }
+            isSettling = true
+            core.drain(by: settled) { core.stopAdapters(by: start + time, completion: completion) }
         }
+        // P6: no more connections from here on, and peers look for another host. What they sent before they knew is
+        // taken as ever; everything new is told to try later only after that, or when a quarter of the time is over.
+        front.drain(to: nil) { [scheduler] in scheduler.schedule(after: .zero, settle) }
+        scheduler.schedule(after: Interval(nanoseconds: time.nanoseconds / 4), settle)
     }
 
     func closeBooks() {

@@ -71,6 +71,7 @@ final class NodeControl: ControlHandler {
         if let to, endpoint == nil { return answer(.refused("\"\(to)\" is not a host and a port")) }
         tool.host.logger.notice("draining", metadata: ["to": "\(to ?? "wherever the look-up leads")"])
         let count = front.status.incoming + front.status.outgoing
+        watch?.stop()  // the records may lead elsewhere now
         front.drain(to: endpoint.map { PeerEndpoint(host: $0.host, port: $0.port) }, seconds: seconds) {
             answer(.drained(connections: count))
         }

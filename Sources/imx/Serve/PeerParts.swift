@@ -98,7 +98,8 @@ enum PeerParts {
             reading: TLSSettings(
                 directory: configuration.tls.certificates,
                 extraRootFiles: configuration.tls.authorities,
-                usesSystemRoots: configuration.tls.believesSystemAuthorities
+                usesSystemRoots: configuration.tls.believesSystemAuthorities,
+                handshakeTimeout: configuration.timeouts.handshake
             ),
             time: seconds
         )

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import IMXFront
 import Store
 import TransportSecurity
 
@@ -19,9 +20,10 @@ final class TrustMemory {
         records = Dictionary(try database.trust().map { ($0.domain, $0) }) { first, _ in first }
     }
 
-    /// The least that is taken from `domain`.
-    func level(of domain: Domain) -> TrustLevel {
-        records[domain].flatMap { TrustLevel(rawValue: $0.level) } ?? .dialback
+    /// What `domain` has shown; less is not taken from it.
+    func shown(by domain: Domain) -> ShownTrust? {
+        guard let record = records[domain], let level = TrustLevel(rawValue: record.level) else { return nil }
+        return ShownTrust(level: level, since: record.since)
     }
 
     /// Remembers that `domain` has shown `level`. The disk hears of it when the level rises, and once a day.

@@ -32,16 +32,15 @@ final class TrustPolicy {
     /// What the front asks.
     var forPeers: PeerPolicy {
         PeerPolicy(
-            requiredTrust: { [self] hosted, peer in
-                // IMX 6.1.3: once strong, never weaker.
-                max(levels[hosted] ?? .dialback, memory.level(of: peer))
-            },
+            requiredTrust: { [self] hosted, _ in levels[hosted] ?? .dialback },
+            shownTrust: { [self] in memory.shown(by: $0) },
             noteTrust: { [self] peer, level in
-                guard memory.note(peer, level, at: WallTime.now) else { return }
+                guard memory.note(peer, level, at: WallTime.now) else { return false }
                 logger.notice(
                     "a peer is stronger than before, and is not believed with less from now on",
                     metadata: ["domain": "\(peer)", "trust": "\(level.word)"]
                 )
+                return true
             },
             addressRefusal: { [self] address, port in addresses.refusal(of: address, port: port) },
             isBlocked: { [self] in configuration.blocked.contains($0) },

@@ -26,7 +26,7 @@ extension EndToEnd.AttackPolicyTests {
         let reload = try await field.south.run(["reload"])
         #expect(reload.end == .exited(0), "\(reload.out)")
         // Once the reload is told to be over, not one message more is taken.
-        #expect([5004, 5005].contains(peer.fate("mo@m1.example", "bob@b.example", tag: 10)))
+        #expect(peer.fate("mo@m1.example", "bob@b.example", tag: 10) == 5004)
         #expect(peer.fate("mo@m2.example", "bob@b.example", tag: 100) == 2000, "another pair lost its trust")
         peer.send(
             RawPeer.claimRecord(tag: 101, source: "m1.example", target: "b.example", token: RawPeer.random(32))
@@ -45,7 +45,7 @@ extension EndToEnd.AttackPolicyTests {
         #expect(peer.fate("mo@m.example", "ben@b2.example", tag: 3) == 2000)
         try field.south.change { $0.domains["b2.example"] = nil }
         #expect(try await field.south.run(["reload"]).end == .exited(0))
-        #expect([5005, 5006].contains(peer.fate("mo@m.example", "ben@b2.example", tag: 10)))
+        #expect(peer.fate("mo@m.example", "ben@b2.example", tag: 10) == 5006)
         #expect(peer.fate("mo@m.example", "bob@b.example", tag: 100) == 2000, "another pair lost its trust")
         try await field.end()
     }

@@ -130,6 +130,7 @@ final class AggregatorProcess: Sendable {
         var adapters: [Adapter]
         var peers: [Peer]
         var drops: [Count]
+        var refusals: [Count]
         var repeats: Int
         var lanes: [Lane]
         var reloads: Reloads
@@ -150,6 +151,9 @@ final class AggregatorProcess: Sendable {
 
         /// How often something was dropped for this reason.
         func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
+
+        /// How often this was refused to peers.
+        func refused(_ what: String) -> Int { refusals.first { $0.name == what }?.count ?? 0 }
 
         /// accepted = delivered + failed + expired + uncertain + waiting.
         var balances: Bool { ledger.accepted == ledger.settled + waiting }

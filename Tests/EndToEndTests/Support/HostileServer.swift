@@ -102,11 +102,20 @@ final class HostileServer: Sendable {
 
 extension HostileServer {
     /// Plays the acceptor by all the rules, up to what becomes of a message: `fate` says the code, nil for no answer.
-    func takeMessages(_ peer: RawPeer, fate: (RawPeer.Record) -> UInt16?) {
+    /// Before a claim is confirmed `atClaim` gets the domain that is claimed towards, and `atToken` the claim's token.
+    func takeMessages(
+        _ peer: RawPeer,
+        atClaim: (String) -> Void = { _ in },
+        atToken: ([UInt8]) -> Void = { _ in },
+        fate: (RawPeer.Record) -> UInt16?
+    ) {
         guard peer.welcome() != nil else { return }
         while let record = peer.record() {
             switch record.type {
-            case RawPeer.claim where record.flags & RawPeer.Record.request != 0: take(record, on: peer)
+            case RawPeer.claim where record.flags & RawPeer.Record.request != 0:
+                atToken(record.field(0x0022) ?? [])
+                atClaim(record.text(0x0021) ?? "")
+                take(record, on: peer)
             case RawPeer.ping where record.flags & RawPeer.Record.request != 0:
                 peer.send(RawPeer.answerRecord(type: RawPeer.ping, tag: record.tag, code: 2000))
             case RawPeer.message where record.flags & RawPeer.Record.request != 0:

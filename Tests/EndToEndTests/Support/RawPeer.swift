@@ -32,6 +32,18 @@ final class RawPeer {
             return nil
         }
 
+        /// The values of all fields with this id.
+        func fields(_ id: UInt16) -> [[UInt8]] {
+            var rest = payload[...]
+            var found: [[UInt8]] = []
+            while rest.count >= 6 {
+                let length = rest.dropFirst(2).prefix(4).reduce(0) { $0 << 8 | Int($1) }
+                if Array(rest.prefix(2)) == big(id) { found.append(Array(rest.dropFirst(6).prefix(length))) }
+                rest = rest.dropFirst(6 + length)
+            }
+            return found
+        }
+
         /// The outcome code, 0120.
         var code: Int? { field(0x0120).map { $0.reduce(0) { $0 << 8 | Int($1) } } }
     }
@@ -56,8 +68,10 @@ final class RawPeer {
     private(set) var octets = (sent: 0, received: 0)
 
     /// Connects from the loopback address `source`; nothing is sent yet. A read waits at most `patience` seconds.
-    init(port: UInt16, from source: String? = nil, patience: Double = 20) throws {
+    /// What comes in and is not read finds room for `window` octets, or for as many as the kernel likes.
+    init(port: UInt16, from source: String? = nil, patience: Double = 20, window: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        if var window { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &window, socklen_t(MemoryLayout<Int32>.size)) }
         wait(atMost: patience)
         if let source, !Loopback.bind(descriptor, to: source, port: 0) {
             throw HarnessError("cannot use the address \(source): errno \(errno)")
@@ -158,6 +172,13 @@ final class RawPeer {
 
     func send(_ record: Record) { send(record.octets) }
 
+    /// ``send(_:)``, and whether the other side was still there to take it.
+    func sendIfThere(_ octets: [UInt8]) -> Bool {
+        let before = self.octets.sent
+        send(octets)
+        return self.octets.sent - before == octets.count
+    }
+
     /// Says that nothing more will come.
     func finish() { shutdown(descriptor, Int32(SHUT_WR)) }
 
@@ -190,6 +211,12 @@ final class RawPeer {
             if record.flags & Record.response != 0, record.tag == tag { return record }
         }
         return nil
+    }
+
+    /// Whether anything comes within the patience; it is left where it is.
+    func hasOctets() -> Bool {
+        var octet: UInt8 = 0
+        return recv(descriptor, &octet, 1, Int32(MSG_PEEK)) == 1
     }
 
     /// Whether the other side ends the connection within the patience, whatever it says before.
