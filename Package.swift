@@ -119,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "imx", "Configuration", "EnvelopeModel", "Discovery", "IMXFront", "Store", "TransportSecurity", nio, posix,
+                "imx", "Configuration", "EnvelopeModel", "Discovery", "IMXFront", "Store", "TransportSecurity", nio,
+                posix,
                 logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]

@@ -299,7 +299,8 @@ extension IMXFront {
                 completion(
                     result.flatMap { connection in
                         let reached = self.level(of: connection, for: domain, at: service)
-                        guard reached >= level, self.contradiction(on: connection, for: domain, at: service) == nil else {
+                        guard reached >= level, self.contradiction(on: connection, for: domain, at: service) == nil
+                        else {
                             return .failure(.init(reason: "\(domain) has not proved enough"))
                         }
                         return .success(PeerLink.Reached(connection: connection, level: reached))

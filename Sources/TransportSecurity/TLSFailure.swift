@@ -97,7 +97,9 @@ package struct TLSFailure: Error, CustomStringConvertible {
         "NO_SHARED_CIPHER": ("the two ends have no cipher suite in common", .nothingInCommon),
         "NO_SHARED_GROUP": ("the two ends have no key exchange in common", .nothingInCommon),
         "WRONG_CURVE": ("the two ends have no key exchange in common", .nothingInCommon),
-        "SSLV3_ALERT_HANDSHAKE_FAILURE": ("the peer refused the handshake: the two ends have no parameters in common", .nothingInCommon),
+        "SSLV3_ALERT_HANDSHAKE_FAILURE": (
+            "the peer refused the handshake: the two ends have no parameters in common", .nothingInCommon
+        ),
         "TLSV1_UNRECOGNIZED_NAME": ("the peer has no certificate for the name that was asked for", .unknownName),
         "TLSV1_ALERT_UNRECOGNIZED_NAME": ("the peer has no certificate for the name that was asked for", .unknownName),
         "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": ("the peer does not speak imx/1 (ALPN)", .noProtocol),

@@ -53,7 +53,7 @@ struct ProbeTLSTests {
         ),
         Case(
             testDescription: "expired",
-            days: -2,
+            days: -1,
             step: "certificate",
             verdict: .wrong,
             got: "the certificate has expired on ",
@@ -92,7 +92,14 @@ struct ProbeTLSTests {
             got: "(ALPN)",
             remedy: "TLS for another service"
         ),
-        Case(testDescription: "no ALPN", alpn: "", step: "tls", verdict: .wrong, got: "(ALPN)", remedy: "another service"),
+        Case(
+            testDescription: "no ALPN",
+            alpn: "",
+            step: "tls",
+            verdict: .wrong,
+            got: "(ALPN)",
+            remedy: "another service"
+        ),
         Case(
             testDescription: "no TLS",
             isPlain: true,

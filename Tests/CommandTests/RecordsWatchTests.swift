@@ -140,9 +140,11 @@ import Testing
     @Test("Operator: only what keeps strangers from finding a domain counts: no answer, or no TLS, does not")
     func verdicts() throws {
         let domain = try #require(Domain("acme.example"))
+        var root: DNSAnswer?
         func verdict(_ resolution: Resolution, listen: String = "8.8.8.8", tls: Bool = false) -> RecordsWatch.Verdict {
             let report = LookupReport(resolution: resolution, seconds: 60, steps: [], refused: [])
             var facts = DNSFacts(domain: domain, report: report, answers: [:])
+            facts.answers[DNSFacts.root] = root
             facts.own = DNSFacts.Own(
                 isHosted: true,
                 places: [Endpoint(host: listen, port: 5290, usesTLS: tls)],
@@ -171,6 +173,11 @@ import Testing
         #expect(isAstray(verdict(.notFound("no such name")), "do not find"))
         #expect(isAstray(verdict(.bogus("bad signature")), "refuse the answers"))
         #expect(verdict(.unavailable("SERVFAIL")) == .unknown("SERVFAIL"))
+        // Where nothing at all can be validated, it is not the domain's fault.
+        root = DNSAnswer(.bogus("no DNSKEY"))
+        #expect(verdict(.bogus("bad signature")) == .unknown("bad signature"))
+        root = DNSAnswer(.data, records: [[0]])
+        #expect(isAstray(verdict(.bogus("bad signature")), "refuse the answers"))
         // Behind a router that nobody told us of.
         #expect(verdict(service("8.8.4.4"), listen: "10.0.0.1") == .right)
     }

@@ -28,7 +28,10 @@ extension EndToEnd.TLSTests {
         #expect(!back.isDelivered && back.out.contains("source refused"), "\(back.out)")
         #expect(!back.out.contains("shown") && !back.out.contains("forget"), "no oracle")
         let refused = try bed.north.log(holding: "claim refused")
-        #expect(refused.contains { $0.contains("is not encrypted, and b.example has shown a certificate on") }, "\(refused)")
+        #expect(
+            refused.contains { $0.contains("is not encrypted, and b.example has shown a certificate on") },
+            "\(refused)"
+        )
         #expect(try await bed.north.status().refusals.contains { $0.name == "less-than-certificate" })
 
         #expect(try await bed.north.run(["trust", "forget", "b.example"]).end == .exited(0))
@@ -38,7 +41,9 @@ extension EndToEnd.TLSTests {
         }
     }
 
-    @Test("S47, P3: a certificate that is renewed is shown to newcomers, and what stands goes on without a lost message")
+    @Test(
+        "S47, P3: a certificate that is renewed is shown to newcomers, and what stands goes on without a lost message"
+    )
     func renewal() async throws {
         let bed = try await TLSBed("tls-renewal", trust: "certificate")
         defer { bed.stop() }

@@ -51,7 +51,9 @@ struct PinTests {
         #expect(b.received == ["2"] && a.balances)
     }
 
-    @Test("RFC 7673 §4: a domain whose records name another certificate does not share the connection of one that has none")
+    @Test(
+        "RFC 7673 §4: a domain whose records name another certificate does not share the connection of one that has none"
+    )
     func notShared() throws {
         let a = try internet.start(1, ["a.example"])
         let b = try internet.start(2, ["b.example", "c.example"])

@@ -41,7 +41,9 @@ extension Probe {
             ("TLSA", .dns, "publish the TLSA record that imx dns record prints for the certificate in use"),
             ("may not be used", .theirs, "get a certificate that is good for servers"),
         ]
-        if let (_, side, remedy) = mistakes.first(where: { refusal.contains($0.0) }) { return .wrong(side, got, remedy) }
+        if let (_, side, remedy) = mistakes.first(where: { refusal.contains($0.0) }) {
+            return .wrong(side, got, remedy)
+        }
         let remedy =
             refusal.contains("self-signed")
             ? "publish a TLSA record in a signed zone, or have an authority sign it"

@@ -83,7 +83,10 @@ extension Probe {
             ("ALPN", "the port speaks TLS for another service; correct the port, or the record that names it"),
             ("no certificate for the name", "give the service a certificate for the domain"),
             ("not over in time", "something listens there and waits; it may speak no TLS"),
-            ("during the TLS handshake", "the port may speak no TLS: see the record that names it; else the service's log"),
+            (
+                "during the TLS handshake",
+                "the port may speak no TLS: see the record that names it; else the service's log"
+            ),
         ]
         let remedy = remedies.first { reason.contains($0.0) }?.1
         return .wrong(.theirs, reason, remedy ?? "look at the service's log for its side of the handshake")

@@ -160,6 +160,11 @@ extension DNSCheck {
     /// What a running aggregator makes of the records: only what keeps strangers from finding it counts.
     func verdict() -> RecordsWatch.Verdict {
         if case .unavailable(let reason) = facts.report.resolution { return .unknown(reason) }
+        if case .bogus(let reason) = facts.report.resolution, let root = facts.answers[DNSFacts.root],
+            root.status != .data
+        {
+            return .unknown(reason)
+        }
         guard let own = facts.own else { return .unknown("what is configured cannot be read") }
         // Where nothing here has an address that others connect to, something forwards to it, and nobody said where
         // that is.
