@@ -43,7 +43,7 @@ extension EndToEnd.HostilePeerTests {
         #expect(peer.answer(to: 9)?.code == 5008)
     }
 
-    @Test("IMX 6.3.1-2, G.3-16: a claim of a domain that cannot be found is answered and dials nobody")
+    @Test("G.3-16: a claim of a domain that cannot be found is answered and dials nobody")
     func claim() async throws {
         let peer = try greeted()
         let domains =

@@ -57,7 +57,7 @@ extension EndToEnd.AttackDialTests {
     }
 
     @Test(
-        "G.3-16: whoever is dialled and does not speak IMX hears eight octets, and none of them is the claimant's",
+        "IMX 6.3.1-2, G.3-16: who is dialled and speaks no IMX hears eight octets, and none of them is the claimant's",
         arguments: ["", "220 mail.example ESMTP\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n"]
     )
     func eightOctets(_ greeting: String) async throws {

@@ -21,7 +21,7 @@ extension EndToEnd.AttackFloodTests {
         }
     }
 
-    @Test("S41, IMX 6.4: a trusted peer that sends as fast as it can does not keep the good one waiting")
+    @Test("S41: a trusted peer that sends as fast as it can does not keep the good one waiting")
     func noisyNeighbour() async throws {
         let server = try HostileServer()
         let field = try await Battlefield("noisy-neighbour", peers: ["m.example": server.port])

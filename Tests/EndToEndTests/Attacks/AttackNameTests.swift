@@ -155,7 +155,7 @@ extension EndToEnd.AttackNameTests {
         try await field.end()
     }
 
-    @Test("S14, IMX 2.5b: a notification that nobody asked for is refused, counted, and shown to nobody")
+    @Test("S14: a notification that nobody asked for is refused, counted, and shown to nobody")
     func notification() async throws {
         let server = try HostileServer()
         let field = try await Battlefield("notification", peers: ["m.example": server.port])
