@@ -177,7 +177,12 @@ extension AggregatorConfiguration {
 
     /// Servers that nobody would ask.
     private static func dnsProblems(_ settings: Settings) -> [ConfigurationProblem] {
-        guard let dns = try? settings.section("dns"), let resolver = try? dns.text("resolver"), resolver != "system",
+        guard let dns = try? settings.section("dns"), let resolver = try? dns.text("resolver") else { return [] }
+        if let places = try? dns.endpoints("reached-at"), places.contains(where: { $0.port == 0 }) {
+            let remedy = "write the port that others connect to"
+            return [dns.problem(at: "reached-at", "\"dns.reached-at\" has a place with port 0", remedy: remedy)]
+        }
+        guard resolver != "system",
             let servers = try? dns.list("servers"), !servers.isEmpty
         else { return [] }
         return [

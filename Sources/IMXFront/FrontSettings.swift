@@ -20,6 +20,8 @@ package struct FrontSettings: Sendable {
     package var answerPatience = Interval.seconds(90)
     /// Whether a certificate of ours is shown on connections that we dial, for which a peer may trust us unasked.
     package var showsCertificate = false
+    /// Whether peers can come here by TLS. Where they cannot, what one has shown elsewhere does not bind how it comes.
+    package var takesTLS = true
     /// What this process is in a cluster of nodes that serve the same domains; nil where it is alone.
     package var node: NodeIdentity?
     /// Which connections to here are taken.

@@ -116,7 +116,7 @@ extension IMXFront {
         if level >= required(hosted: pair.source, peer: pair.target) {
             connection.trust(pair.target, pair.source, until: until, level: level)
         }
-        noteTrust(in: pair.target, level)
+        noteTrust(in: pair.target, repeatable(level, on: connection))
     }
 
     /// The peer will not trust us for the pair: what waits for it ends.

@@ -233,7 +233,12 @@ extension IMXFront {
         // The look-up that led to this very dial says which host it is, whoever asked for it.
         let line = connection.line
         guard let domain = link.key.serverName else {
-            return line.flatMap { contradiction(on: connection, for: $0.dialled, at: $0.service) }
+            guard let line else { return nil }
+            // Where others wait for it too, each is judged where it boards or is told: none suffers for another's records.
+            let isShared =
+                link.pairs.contains { $0.connection == nil && $0.target != line.dialled }
+                || link.waiters.contains { $0.domain != line.dialled }
+            return isShared ? nil : contradiction(on: connection, for: line.dialled, at: line.service)
         }
         guard let security = connection.security else { return "the connection is not encrypted" }
         let service = line?.dialled == domain ? line?.service : foreignDomains[domain]?.service

@@ -48,7 +48,7 @@ extension IMXFront {
     /// Whether the connection is good enough for a claim, whatever its source's server will say (IMX-1 §6.7).
     private func suffices(_ connection: FrontConnection, for source: Domain, _ target: Domain) -> Bool {
         let reached = level(of: connection, for: source)
-        switch required(hosted: target, peer: source) {
+        switch requiredHere(hosted: target, peer: source) {
         case .dialback: return true
         case .tls: return reached >= .tls
         case .certificate:
@@ -59,7 +59,7 @@ extension IMXFront {
     }
 
     /// Whether proofs cover the TLS session.
-    private func isBound(_ connection: FrontConnection) -> Bool {
+    func isBound(_ connection: FrontConnection) -> Bool {
         connection.machine.bothHave(.channelBinding)  // IMX-1 §6.7
     }
 
@@ -121,10 +121,11 @@ extension IMXFront {
         let leg = connection.legLevels.removeValue(forKey: domains)
         noteProof(of: source, leg, on: connection)
         let level = proved(source, leg: leg, on: connection)
-        guard level >= required(hosted: target, peer: source) else {  // IMX 6.1.3
+        guard level >= requiredHere(hosted: target, peer: source) else {  // IMX 6.1.3
             let isWeakHere = !suffices(connection, for: source, target)
             let answer = isWeakHere ? DialbackAcceptor.refused : DialbackAcceptor.unverified
             let reason = "it has proved too little: \(demand(hosted: target, peer: source))"
+            count(.weak(requiredHere(hosted: target, peer: source)))
             return carryOut(.refuse(connection.handle, domains, tag: tag, answer, close: false), because: reason)
         }
         guard !refuseForWantOfConnections(source, domains, tag, until: until, on: connection) else { return }
@@ -148,7 +149,7 @@ extension IMXFront {
         if isHosted(source) { return "it is hosted here" }
         if policy.isBlocked(source) { return "blocked" }
         guard !suffices(connection, for: source, target) else { return nil }
-        count(.weak(required(hosted: target, peer: source)))
+        count(.weak(requiredHere(hosted: target, peer: source)))
         let lack = connection.security == nil ? "is not encrypted" : "lets no claim be bound to its TLS session"
         return "the connection \(lack), and \(demand(hosted: target, peer: source))"
     }
@@ -165,6 +166,7 @@ extension IMXFront {
             guard let self else { return }
             switch result {
             case .success(let reached):
+                guard acceptor.verify(id) != nil else { return }  // the claim has ended meanwhile
                 connections[id.connection]?.legLevels[id.pair] = reached.level
                 ask(id, on: reached.connection)
             case .failure(let failure):
@@ -202,12 +204,18 @@ extension IMXFront {
         markDirty(connection)
     }
 
+    /// What of `level` a peer can show again when it claims: without a way to bind its claims to a TLS session it never
+    /// proves more than that it speaks TLS, and must not be locked out by its own certificate.
+    func repeatable(_ level: TrustLevel, on connection: FrontConnection) -> TrustLevel {
+        isBound(connection) ? level : min(level, .tls)
+    }
+
     /// Remembers how well the source has proved itself, so that it is never believed with less: what its own server
     /// showed where it was asked, if both connections were encrypted. What only the claimant's end shows does not count;
     /// it says nothing about what the source's server will show the next time.
     private func noteProof(of source: Domain, _ leg: TrustLevel?, on connection: FrontConnection) {
         guard let leg, connection.security != nil else { return }
-        noteTrust(in: source, leg)
+        noteTrust(in: source, repeatable(leg, on: connection))
     }
 
     func verificationAnswered(_ id: DialbackAcceptor.PendingID, _ code: OutcomeCode) {

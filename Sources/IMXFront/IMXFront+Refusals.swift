@@ -119,7 +119,7 @@ extension IMXFront {
             metadata: ["address": "\(connection.address)", "domain": "\(source)", "reason": "\(reason.rawValue)"],
             from: connection.source.network
         )
-        connection.legLevels[pair] = nil
+        connection.burden.refusals &+= 1
         let text = "too many connections of \(source)"
         connection.machine.answer(AnswerRecord(.rateLimited, text: text), to: .claim, tag: tag, now: now)
         if connection.trusted.isEmpty, !acceptor.isChecking(handle) {

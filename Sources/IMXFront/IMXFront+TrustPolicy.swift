@@ -25,6 +25,12 @@ extension IMXFront {
         max(policy.requiredTrust(hosted, peer), policy.shownTrust(peer)?.level ?? .dialback)  // IMX 6.1.3
     }
 
+    /// The least that `peer` must prove where it comes to us, for data to `hosted`. It cannot come by TLS where nobody can,
+    /// and would be locked out by its own strength; its server, which is asked about its claims, shows what it ever has.
+    func requiredHere(hosted: Domain, peer: Domain) -> TrustLevel {
+        settings.takesTLS ? required(hosted: hosted, peer: peer) : policy.requiredTrust(hosted, peer)
+    }
+
     /// Why so much is asked for, for our own log and our own users. No peer is ever told.
     func demand(hosted: Domain, peer: Domain) -> String {
         let asked = policy.requiredTrust(hosted, peer)

@@ -50,21 +50,26 @@ extension IMXFront {
         on connection: FrontConnection,
         among isConcerned: (FrontConnection.TrustedPair) -> Bool
     ) -> [(FrontConnection.TrustedPair, String)] {
-        let ended = connection.endTrust { isConcerned($0) && !mayStay($0) }
+        let ended = connection.endTrust { isConcerned($0) && !mayStay($0, on: connection) }
         guard !ended.isEmpty else { return [] }
         let left = Set(ended.map(\.source)).subtracting(connection.trusted.values.map(\.source))
         for source in left { provedDomains.forget(source, on: connection.handle) }
         return ended.map { pair in
             if policy.isBlocked(pair.source) { return (pair, "blocked") }
             guard isHosted(pair.target) else { return (pair, "not hosted here") }
-            count(.weak(required(hosted: pair.target, peer: pair.source)))
+            count(.weak(required(of: pair, on: connection)))
             return (pair, "it has proved too little: \(demand(hosted: pair.target, peer: pair.source))")
         }
     }
 
-    private func mayStay(_ pair: FrontConnection.TrustedPair) -> Bool {
+    private func mayStay(_ pair: FrontConnection.TrustedPair, on connection: FrontConnection) -> Bool {
         !policy.isBlocked(pair.source) && isHosted(pair.target)
-            && pair.level >= required(hosted: pair.target, peer: pair.source)  // IMX 6.1.3
+            && pair.level >= required(of: pair, on: connection)  // IMX 6.1.3
+    }
+
+    private func required(of pair: FrontConnection.TrustedPair, on connection: FrontConnection) -> TrustLevel {
+        connection.role == .acceptor
+            ? requiredHere(hosted: pair.target, peer: pair.source) : required(hosted: pair.target, peer: pair.source)
     }
 
     private func metadata(

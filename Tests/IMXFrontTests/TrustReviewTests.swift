@@ -83,6 +83,46 @@ struct TrustReviewTests {
         #expect(internet.network.opened <= opened + 2, "one way more, and at most one question about it")
     }
 
+    @Test("dialback 3.3, IMX 6.1.3: a peer that cannot bind its claims is not locked out by its own certificate")
+    func unbound() throws {
+        internet.network.hasExporter = false
+        let rules = Rules()
+        let a = try internet.start(1, ["a.example"])
+        let b = try internet.start(2, ["b.example"], policy: rules.policy)
+        a.transport.certificates["a.example"] = ["a.example"]
+        try internet.publish("a.example", at: [], secure: [1])
+        try internet.publish("b.example", at: [], secure: [2])
+        for number in 0..<3 {
+            try send(number..<number + 1, from: "a.example", at: a, to: "b.example")
+            internet.scheduler.advance(by: .seconds(5))
+            for stream in 1...internet.network.opened { internet.network.cut(stream) }
+            internet.scheduler.advance(by: .seconds(70))
+        }
+        #expect(b.received == ids("a.example", 0..<3))
+        #expect(rules.shown["a.example"] == .tls)
+    }
+
+    @Test(
+        "IMX 6.1.3: where nobody can come by TLS, a peer that shows it at home comes without, and is asked there by TLS",
+        arguments: [true, false]
+    )
+    func noPortHere(takesTLS: Bool) throws {
+        let rules = Rules()
+        let a = try internet.start(1, ["a.example"])
+        let b = try internet.start(2, ["b.example"], policy: rules.policy) { $0.takesTLS = takesTLS }
+        rules.shown["a.example"] = .tls
+        try internet.publish("a.example", at: [1], secure: [1])
+        try internet.publish("b.example", at: [2])
+        try send(0..<1, from: "a.example", at: a, to: "b.example")
+        internet.scheduler.advance(by: .seconds(31))
+        #expect(b.received == (takesTLS ? [] : ids("a.example", 0..<1)))
+        #expect(!internet.network.tried.contains { $0.host == "192.0.2.1" && !$0.usesTLS })
+        b.front.policyChanged()
+        try send(1..<2, from: "a.example", at: a, to: "b.example")
+        internet.scheduler.advance(by: .seconds(5))
+        #expect(b.received == (takesTLS ? [] : ids("a.example", 0..<2)))
+    }
+
     @Test("IMX 6.1.3: where nothing that proves enough is published, what waits ends with the reason, and nothing more")
     func nowhereToGo() throws {
         let rules = Rules()

@@ -30,9 +30,14 @@ enum UnboundContext {
         }
     }
 
+    /// Whether the system names servers to ask. One that does not is asked nothing, and the internet's own servers are.
+    private static var systemHasServers: Bool { access("/etc/resolv.conf", F_OK) == 0 }
+
     private static func options(_ settings: DNSSettings) -> [(String, String)] {
-        [
-            ("do-not-query-localhost:", settings.asksLoopbackServers ? "no" : "yes"),
+        // S06: where strangers' delegations are followed, they must not lead to this machine.
+        let isRecursive = settings.upstream == .system && !systemHasServers && settings.zones.isEmpty
+        return [
+            ("do-not-query-localhost:", settings.asksLoopbackServers && !isRecursive ? "no" : "yes"),
             // RFC 9715 §3.1: what fits one packet everywhere.
             ("edns-buffer-size:", "1232"),
             ("harden-dnssec-stripped:", "yes"),
@@ -60,8 +65,7 @@ enum UnboundContext {
     private static func setUpstream(_ context: OpaquePointer, _ settings: DNSSettings) throws(DNSSettingsError) {
         switch settings.upstream {
         case .system:
-            // A system without the file asks nobody else; then the servers of the internet are asked.
-            guard access("/etc/resolv.conf", R_OK) == 0 else { break }
+            guard systemHasServers else { break }
             try check(ub_ctx_resolvconf(context, "/etc/resolv.conf"), "/etc/resolv.conf")
         case .recursive: break
         case .servers(let servers):

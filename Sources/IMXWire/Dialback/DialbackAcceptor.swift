@@ -108,7 +108,7 @@ package struct DialbackAcceptor: Sendable {
     }
 
     /// A dial is about to be made for the claim. Nil where it may be; else the claim ends, because its connection would
-    /// have others sent more than is right for what came on it.
+    /// have others sent more than is right for what came on it, or because no dial is left in the budget.
     package mutating func needsDial(_ id: PendingID, octetsIn: Int, now: Instant) -> Action? {
         guard let found = find(id), let claims = connections[id.connection] else { return .ignore }
         let octets = limits.openingOctets + id.pair.source.readableBytes

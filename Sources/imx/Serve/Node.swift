@@ -317,6 +317,7 @@ extension Node {
             most: configuration.timeouts.reconnectMost
         )
         settings.connectTimeout = configuration.timeouts.connect
+        settings.takesTLS = configuration.listen.contains(where: \.usesTLS)
         settings.connectionsPerPeer = configuration.limits.connectionsToPeer
         settings.admission.connections = configuration.limits.connections
         settings.admission.unauthenticated = configuration.limits.connectionsUnproved

@@ -176,7 +176,7 @@ final class NodeControl: ControlHandler {
             repeats: status.repeats,
             lostRepeats: status.lostRepeatEntries,
             lostOutcomes: state.database.lostOutcomes + status.recordsLeftOut,
-            lostTrust: state.database.lostTrust,
+            lostTrust: state.database.lostTrust + trust.lost,
             outcomes: status.outcomes.map { StatusReport.Count(name: $0.code.description, count: $0.count) },
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name

@@ -77,11 +77,13 @@ enum Serve {
         _ configuration: AggregatorConfiguration,
         _ loop: any EventLoop
     ) throws {
+        if let socket = try loop.submit({ node.value.nodeSocket }).wait(), (try? ControlClient(path: socket)) != nil {
+            throw CommandFailure(
+                "another node of this number already answers at \(socket)\n"
+                    + "    give each process a \"node.number\" of its own"
+            )
+        }
         do {
-            if let socket = try loop.submit({ node.value.nodeSocket }).wait(), (try? ControlClient(path: socket)) != nil
-            {
-                throw CommandFailure("another node of this number already answers at \(socket)")
-            }
             try loop.flatSubmit { node.value.joinNodes() }.wait()
         } catch {
             throw CommandFailure(

@@ -11,6 +11,8 @@ final class TrustMemory {
     private let database: StateDatabase
     private let limit: Int
     private var records: [Domain: StateDatabase.TrustRecord]
+    /// How often a newcomer was not remembered for want of room.
+    private(set) var lost: UInt64 = 0
     private var lastSweep = WallTime(milliseconds: 0)
 
     /// Reads what is on the disk.
@@ -40,7 +42,10 @@ final class TrustMemory {
             keep(known)
             return false
         }
-        if records[domain] == nil, records.count >= limit, !makeRoom(at: time) { return false }
+        if records[domain] == nil, records.count >= limit, !makeRoom(at: time) {
+            lost += 1
+            return false
+        }
         keep(StateDatabase.TrustRecord(domain: domain, level: level.rawValue, since: time, seen: time))
         return true
     }
