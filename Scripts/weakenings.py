@@ -124,7 +124,7 @@ WEAKENINGS = [
         [("IMXFront/IMXFront+Events.swift", "guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {\n            return deny(record.from, record.to, .message, tag, on: connection)",
           "let unproved = Domain(canonical: record.from.domain).flatMap { from in\n"
           "            Domain(canonical: record.to.domain).map {\n"
-          "                FrontConnection.TrustedPair(source: from, target: $0, until: now + .seconds(9), level: .certificate)\n            }\n        }\n"
+          "                FrontConnection.TrustedPair(source: from, target: $0, until: now + .seconds(9), level: required(hosted: $0, peer: from))\n            }\n        }\n"
           "        guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now)\n"
           "            ?? (isWeak(\"data-before-proof\") ? unproved : nil)\n"
           "        else {\n            return deny(record.from, record.to, .message, tag, on: connection)")],
