@@ -341,13 +341,13 @@ WEAKENINGS = [
         "IMXFrontTests.TrustLevelTests/neverWeaker"),
     Weakening(
         "strength-forgotten", "S27, G.3-11", "what a peer has shown is not noted",
-        [("IMXFront/IMXFront+Claims.swift", "        noteTrust(in: pair.target, level)",
-          "        if !isWeak(\"strength-forgotten\") { noteTrust(in: pair.target, level) }")],
+        [("IMXFront/IMXFront+Claims.swift", "        noteTrust(in: pair.target, repeatable(level, on: connection))",
+          "        if !isWeak(\"strength-forgotten\") { noteTrust(in: pair.target, repeatable(level, on: connection)) }")],
         "IMXFrontTests.TrustLevelTests/neverWeaker"),
     Weakening(
         "weak-pairs-stay", "G.3-11", "whom a class asks more of than it has proved stays trusted",
-        [(REVIEW, "            && pair.level >= required(hosted: pair.target, peer: pair.source)",
-          "            && (isWeak(\"weak-pairs-stay\") || pair.level >= required(hosted: pair.target, peer: pair.source))")],
+        [(REVIEW, "            && pair.level >= required(of: pair, on: connection)",
+          "            && (isWeak(\"weak-pairs-stay\") || pair.level >= required(of: pair, on: connection))")],
         "IMXFrontTests.TrustReviewTests/(raisedThere|nowhereToGo)"),
     Weakening(
         "weak-ways-stay", "G.3-11", "what waits goes on over a connection that proves too little by now",
@@ -360,8 +360,8 @@ WEAKENINGS = [
         "IMXFrontTests.TrustReviewTests/risen"),
     Weakening(
         "raised-while-asked", "G.3-11", "a claim counts though more is asked for than when it was made",
-        [(DIALBACK, "guard level >= required(hosted: target, peer: source) else {",
-          "guard level >= required(hosted: target, peer: source) || isWeak(\"raised-while-asked\") else {")],
+        [(DIALBACK, "guard level >= requiredHere(hosted: target, peer: source) else {",
+          "guard level >= requiredHere(hosted: target, peer: source) || isWeak(\"raised-while-asked\") else {")],
         "IMXFrontTests.TrustReviewTests/raisedWhileAsked"),
     Weakening(
         "pins-ignored", "S49", "a host is spoken to though signed records name another certificate",
