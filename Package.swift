@@ -116,12 +116,13 @@ let package = Package(
                 "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
+        // What tests of several targets need.
+        .target(name: "TestSupport", path: "Tests/Support"),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "imx", "Configuration", "EnvelopeModel", "Discovery", "IMXFront", "Store", "TransportSecurity", nio,
-                posix,
-                logging,
+                "TestSupport", "imx", "Configuration", "EnvelopeModel", "Discovery", "IMXFront", "Store",
+                "TransportSecurity", nio, posix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -162,8 +163,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "Digests", "EnvelopeModel",
-                "XMLStream", nio, posix,
+                "TestSupport", "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "Digests",
+                "EnvelopeModel", "XMLStream", nio, posix,
             ]
         ),
     ]

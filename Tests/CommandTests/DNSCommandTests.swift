@@ -2,6 +2,7 @@
 import Discovery
 import EnvelopeModel
 import Foundation
+import TestSupport
 import Testing
 
 @testable import imx

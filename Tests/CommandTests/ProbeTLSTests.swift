@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import TestSupport
 import Testing
 
 @testable import imx
 
 /// A probe of ports that speak TLS, well and badly: the openssl command line serves whatever certificate it is given.
-@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")), .serialized)
+@Suite(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")), .serialized, .onItsOwnThread)
 struct ProbeTLSTests {
     private let program: Program
 

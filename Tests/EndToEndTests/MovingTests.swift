@@ -72,7 +72,7 @@ extension EndToEnd.MovingTests {
 
     @Test(
         "P3, P6: a domain moves, nodes are drained and restarted, and not one message is lost",
-        .enabled(if: ZoneServer.program != nil)
+        .enabled(if: ZoneServer.isPossible)
     )
     func everything() async throws {
         let bed = try await Bed("moving")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 /// Everything that drives real processes, one test after the other: two cores are soon busy.

@@ -90,21 +90,21 @@ struct TLSBed {
     }
 
     let scratch: Scratch
-    let zone: ExampleZone
+    let zone: ZoneServer
     let papers: Papers
     /// Hosts a.example, with ann.
     let north: AggregatorProcess
     /// Hosts b.example, with bob.
     let south: AggregatorProcess
 
-    static let isPossible = ExampleZone.isPossible && Papers.isPossible
+    static let isPossible = ZoneServer.isPossible && Papers.isPossible
 
     /// - Parameters:
     ///   - trust: What the classes of both ask for.
     ///   - isSelfSigned: Whether the certificates vouch for themselves, and the private authority is not believed.
     init(_ name: String, trust: String, isSelfSigned: Bool = false) async throws {
         scratch = try Scratch(name)
-        zone = try ExampleZone(in: scratch)
+        zone = try ZoneServer("example", in: scratch)
         papers = try await Papers(in: scratch)
         var made: [AggregatorProcess] = []
         for (index, (name, domain, user)) in [("north", "a.example", "ann"), ("south", "b.example", "bob")].enumerated()

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dispatch
 import Synchronization
-import Testing
+package import Testing
 
 /// Runs each test of a suite on a thread of its own, two at a time.
 ///
 /// These tests wait for processes by blocking. On the threads that all suites share, of which there are no more than the
 /// machine has processors, they would hold up every test beside them, and whatever those wait for with a clock.
-struct OwnThread: SuiteTrait, TestTrait, TestScoping {
+package struct OwnThread: SuiteTrait, TestTrait, TestScoping {
     private static let gate = Gate(places: 2)
 
-    var isRecursive: Bool { true }
+    package var isRecursive: Bool { true }
 
-    func provideScope(
+    package func provideScope(
         for test: Test,
         testCase: Test.Case?,
         performing function: @concurrent @Sendable () async throws -> Void
@@ -26,7 +26,7 @@ struct OwnThread: SuiteTrait, TestTrait, TestScoping {
 
 extension Trait where Self == OwnThread {
     /// Each test on a thread of its own.
-    static var onItsOwnThread: Self { OwnThread() }
+    package static var onItsOwnThread: Self { OwnThread() }
 }
 
 /// One thread for the jobs of one task.
