@@ -42,7 +42,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     var claimant: DialbackClaimant
     /// The day, counted from 1970, under whose key tokens are made.
     var tokenDay: UInt32?
-    var generator = SystemRandomNumberGenerator()
+    /// Pauses, and the keys and numbers that must not be guessed: the system's own except in tests.
+    var generator: any RandomNumberGenerator
     /// What the present burst brought for the core.
     var submissions: [Submission] = []
     var dirty: [FrontConnection] = []
@@ -88,8 +89,10 @@ package final class IMXFront: Adapter, TransportDelegate {
         resolver: any PeerResolver,
         isHosted: @escaping (Domain) -> Bool,
         policy: PeerPolicy = PeerPolicy(wallTime: { WallTime.now }),
-        bus: (any NodeBus)? = nil
+        bus: (any NodeBus)? = nil,
+        generator: any RandomNumberGenerator = SystemRandomNumberGenerator()
     ) {
+        self.generator = generator
         self.host = host
         self.settings = settings
         self.transport = transport
@@ -101,7 +104,7 @@ package final class IMXFront: Adapter, TransportDelegate {
         admission = ConnectionAdmission(limits: settings.admission)
         connectionClock = ConnectionClock(now: now)
         acceptor = DialbackAcceptor(limits: settings.dialback)
-        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &generator)), limits: settings.dialback)
+        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &self.generator)), limits: settings.dialback)
         transport.delegate = self
         renewTokenKey()
         bus?.prove = { [weak self] in self?.prove($0) ?? false }

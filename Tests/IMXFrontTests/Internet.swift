@@ -57,6 +57,9 @@ final class Internet {
             self.transport = transport
         }
 
+        /// How many requests are on their way and have no answer yet.
+        var inFlight: Int { front.pairs.values.reduce(0) { $0 + $1.inFlight } }
+
         var balances: Bool { core.ledger.balances(waiting: core.status.waiting) }
     }
 
@@ -131,7 +134,8 @@ final class Internet {
                 transport: transport,
                 resolver: Table(internet: self),
                 isHosted: { [unowned core] in core.serves($0) },
-                policy: policy ?? PeerPolicy(wallTime: { WallTime(milliseconds: 1_800_000_000_000) })
+                policy: policy ?? PeerPolicy(wallTime: { WallTime(milliseconds: 1_800_000_000_000) }),
+                generator: SeededGenerator(seed: serverID.high)
             )
         }
         core.start()

@@ -80,12 +80,15 @@ struct LossTests {
         let a = try internet.start(1, ["a.example"])
         var b = try internet.start(2, ["b.example"], repeatWindow: window)
         var received: [String] = []
+        // What was on its way when the peer was killed may be lost, and is answered so; nothing else.
+        var atRisk = 0
         let ids = (0..<300).map(String.init)
         for (number, id) in ids.enumerated() {
             a.users.send(try message("ann@a.example", "bob@b.example", id: id))
             internet.scheduler.advance(by: .milliseconds(Int.random(in: 0...9, using: &generator)))
             if number % 50 == 49 {
                 received += b.users.deliveries.map(\.envelope.messageID.description)
+                atRisk += a.inFlight
                 internet.kill(b)
                 internet.scheduler.advance(by: .milliseconds(Int.random(in: 0...3000, using: &generator)))
                 b = try internet.start(2, ["b.example"], repeatWindow: window)
@@ -93,6 +96,6 @@ struct LossTests {
         }
         internet.scheduler.advance(by: .seconds(120))
         received += b.users.deliveries.map(\.envelope.messageID.description)
-        checkContract(a, received: received, sent: ids, atLeast: 290, "seed \(seed)")
+        checkContract(a, received: received, sent: ids, atLeast: 300 - atRisk, "seed \(seed)")
     }
 }
