@@ -68,8 +68,8 @@ public final class StubAdapter: Adapter {
         case .report:
             host.count(.report)  // nobody in memory waits for one
             return host.settle(ticket, .delivered)
-        case .unknown(let type):
-            return host.settle(ticket, Outcome(.notUnderstood, "operation \(type)"))
+        case .subscribe, .notify, .getAttributes, .pushAttributes, .unknown:
+            return host.settle(ticket, Outcome(.notUnderstood, "the stub takes messages and reports"))
         }
         guard let user = users[envelope.destination] ?? residents[envelope.destination.localPart] else {
             return host.settle(ticket, Outcome(.noSuchUser, "nobody is called that here"))

@@ -48,6 +48,22 @@ final class Probe<Tested: Adapter>: Adapter {
         tested.resume()
     }
 
+    func presence(_ orders: [PresenceOrder]) {
+        for order in orders { log.record("core -> adapter: presence, \(order)") }
+        tested.presence(orders)
+    }
+
+    func attributes(
+        of subject: Address,
+        for requester: Address,
+        keys: [String],
+        by deadline: Instant,
+        answer: @escaping ([Attribute]) -> Void
+    ) {
+        log.record("core -> adapter: attributes of \(subject)")
+        tested.attributes(of: subject, for: requester, keys: keys, by: deadline, answer: answer)
+    }
+
     func stop(by deadline: Instant, completion: @escaping () -> Void) {
         log.record("core -> adapter: stop")
         tested.stop(by: deadline) { [log] in
@@ -83,6 +99,11 @@ final class ProbeHost: AdapterHost {
     func submit(_ batch: [Submission]) {
         log.submitted(batch)
         livePort?.submit(batch)
+    }
+
+    func presence(_ events: [PresenceEvent]) {
+        for event in events { log.record("adapter -> core: presence, \(event)") }
+        livePort?.presence(events)
     }
 
     func settle(_ ticket: Ticket, _ outcome: Outcome) {

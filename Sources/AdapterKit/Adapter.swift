@@ -35,6 +35,20 @@ public protocol Adapter: AnyObject {
     /// took so long may settle the ticket itself before it returns.
     func withdraw(_ ticket: Ticket) -> Withdrawal
 
+    /// Carries out what the core asks about presence, in order. Never called for an adapter without the capability
+    /// ``Capability/presence``.
+    func presence(_ orders: [PresenceOrder])
+
+    /// Finds attributes of a user of this service for a requester whom the core has let through, and calls `answer`
+    /// once, at the latest at `deadline`, with a value or a reason for each key. Without keys, all that there are.
+    func attributes(
+        of subject: Address,
+        for requester: Address,
+        keys: [String],
+        by deadline: Instant,
+        answer: @escaping ([Attribute]) -> Void
+    )
+
     /// Stops submitting until ``resume()``: the core is full. A well-behaved adapter stops reading its link.
     func pause()
 
@@ -49,6 +63,20 @@ public protocol Adapter: AnyObject {
 extension Adapter {
     /// An adapter that cannot tell answers that it is too late, which is always true enough.
     public func withdraw(_ ticket: Ticket) -> Withdrawal { .tooLate }
+
+    /// Does nothing.
+    public func presence(_ orders: [PresenceOrder]) {}
+
+    /// Knows no attributes.
+    public func attributes(
+        of subject: Address,
+        for requester: Address,
+        keys: [String],
+        by deadline: Instant,
+        answer: @escaping ([Attribute]) -> Void
+    ) {
+        answer(keys.map { Attribute($0, status: .noSuchUser) })
+    }
 
     /// Does nothing: the core answers "try later" to what is submitted nevertheless.
     public func pause() {}
@@ -93,4 +121,14 @@ public enum Capability: String, Sendable, Hashable, CaseIterable {
     case opaqueContent = "opaque-content"
     /// Reports that arrive later than the outcome.
     case reports
+    /// Presence in both directions: subscriptions, their answers, and states.
+    case presence
+    /// Attributes of users.
+    case attributes
+    /// What people do at a conversation: typing, pausing, leaving.
+    case chatStates = "chat-states"
+    /// Messages that replace earlier ones.
+    case corrections
+    /// Rich text beside the plain one.
+    case richText = "rich-text"
 }

@@ -27,6 +27,10 @@ public protocol AdapterHost: AnyObject {
     /// returns, so that ``Adapter/settled(_:)`` and ``Adapter/deliver(_:)`` may run inside the call.
     func submit(_ batch: [Submission])
 
+    /// Tells the core about presence, in order. An adapter speaks for its own domains alone: the rest is dropped and
+    /// counted.
+    func presence(_ events: [PresenceEvent])
+
     /// Ends a delivery. A void ticket is ignored and counted.
     func settle(_ ticket: Ticket, _ outcome: Outcome)
 

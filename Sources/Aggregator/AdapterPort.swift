@@ -66,6 +66,11 @@ public final class AdapterPort: AdapterHost {
         core.turn { core.submit(batch, from: self) }
     }
 
+    /// Tells the core about presence.
+    public func presence(_ events: [PresenceEvent]) {
+        core.turn { for _ in events { core.drops[.presence, default: 0] += 1 } }
+    }
+
     /// Ends a delivery.
     public func settle(_ ticket: Ticket, _ outcome: Outcome) {
         core.turn { core.settle(ticket, outcome) }

@@ -20,6 +20,14 @@ extension Envelope {
         public var sentAt: String?
         /// Whether the sender asks for a report of delivery.
         public var wantsReceipt = false
+        /// Whether the sender asks to be told when the message has been read (XEP-0333).
+        public var wantsReadReport = false
+        /// What the sender does at the conversation; a message without a body says nothing else.
+        public var chatState: ChatState?
+        /// The others that the message is said to be for. Nothing is delivered by this list.
+        public var otherRecipients: [OtherRecipient] = []
+        /// Attributes of the sender or of the sender's domain that ride along (IMX 4.6.1).
+        public var attributes: [Attribute] = []
         /// The identifier of the message that this one replaces.
         public var replaces: MessageID?
         /// The native identifier, where it could not serve as the identifier itself.
@@ -44,6 +52,29 @@ extension Envelope {
         var details = self.details ?? Details()
         details.losses += losses
         self.details = details
+    }
+}
+
+/// Somebody whom a message is said to be for, beside its destination (RFC 3862 §4.2, XEP-0033).
+public struct OtherRecipient: Sendable, Hashable {
+    /// How the message is for them.
+    public enum Kind: String, Sendable, Hashable {
+        case to
+        case cc
+    }
+
+    /// How the message is for them.
+    public var kind: Kind
+    /// The address as written, with its scheme: `im:bob@b.example`.
+    public var uri: String
+    /// The name for show.
+    public var name: String?
+
+    /// Makes a further recipient.
+    public init(_ kind: Kind, uri: String, name: String? = nil) {
+        self.kind = kind
+        self.uri = uri
+        self.name = name
     }
 }
 

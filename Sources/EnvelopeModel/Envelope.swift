@@ -12,6 +12,14 @@ public struct Envelope: Sendable, Hashable {
         case message
         /// Later word about an earlier message: what became of it at the recipient's side.
         case report(Report)
+        /// A watcher asks for, renews or ends a subscription, or fetches once.
+        case subscribe(Subscribe)
+        /// A presentity's state for one watcher.
+        case notify(Notification)
+        /// A request for attributes of the destination under these keys; without keys, for all that the source may see.
+        case getAttributes([String])
+        /// Attributes of the source that nobody asked for; they stand in the details.
+        case pushAttributes
         /// An operation that this version does not know; its fields travel as baggage.
         case unknown(type: UInt16)
     }

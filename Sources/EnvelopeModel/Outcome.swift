@@ -54,6 +54,8 @@ public struct OutcomeCode: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let notAcceptable = OutcomeCode(rawValue: 5010)
     /// A subscription for the pair exists already.
     public static let conflict = OutcomeCode(rawValue: 5011)
+    /// There is no such subscription.
+    public static let noSuchSubscription = OutcomeCode(rawValue: 5012)
     /// The recipient's domain is unknown to the network.
     public static let domainNotFound = OutcomeCode(rawValue: 5013)
     /// An error inside.
@@ -65,7 +67,7 @@ public struct OutcomeCode: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let known: [OutcomeCode] = [
         .delivered, .uncertain, .awaitingApproval, .moved, .unavailable, .timedOut, .shortOfResources, .rateLimited,
         .notVerifiedNow, .malformed, .addressInvalid, .noSuchUser, .refused, .notAuthenticated, .notServedHere, .loop,
-        .notUnderstood, .tooLarge, .notAcceptable, .conflict, .domainNotFound, .internalError, .notVerified,
+        .notUnderstood, .tooLarge, .notAcceptable, .conflict, .noSuchSubscription, .domainNotFound, .internalError, .notVerified,
     ]
 
     /// The code as its class prescribes for those who do not know it: x000, and 5000 outside every class.
@@ -107,6 +109,10 @@ public struct Outcome: Sendable, Hashable {
         public var retryAfter: UInt32?
         /// Where the user has moved.
         public var newAddress: Address?
+        /// For how many seconds a subscription was granted.
+        public var grantedSeconds: UInt32?
+        /// The attributes that were asked for.
+        public var attributes: [Attribute]
         /// The identifier of the wire field that was at fault.
         public var failedField: UInt16?
         /// Error elements of the native protocol, for a return to the same protocol.
@@ -118,6 +124,8 @@ public struct Outcome: Sendable, Hashable {
             language: String? = nil,
             retryAfter: UInt32? = nil,
             newAddress: Address? = nil,
+            grantedSeconds: UInt32? = nil,
+            attributes: [Attribute] = [],
             failedField: UInt16? = nil,
             baggage: [Baggage] = []
         ) {
@@ -125,6 +133,8 @@ public struct Outcome: Sendable, Hashable {
             self.language = language
             self.retryAfter = retryAfter
             self.newAddress = newAddress
+            self.grantedSeconds = grantedSeconds
+            self.attributes = attributes
             self.failedField = failedField
             self.baggage = baggage
         }

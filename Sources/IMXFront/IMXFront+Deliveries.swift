@@ -44,7 +44,9 @@ extension IMXFront {
         isRepeat: Bool,
         on connection: FrontConnection
     ) -> Bool {
-        if case .unknown = delivery.envelope.operation {
+        switch delivery.envelope.operation {
+        case .message, .report: break
+        default:
             host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
             return true
         }

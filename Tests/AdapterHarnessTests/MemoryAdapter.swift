@@ -115,7 +115,7 @@ final class MemoryAdapter: Adapter {
         case .report:
             settle(delivery.ticket, .delivered)
             if fault == .answersReports { submit(ServiceMessage(from: envelope.destination, to: envelope.source, "?")) }
-        case .unknown:
+        case .subscribe, .notify, .getAttributes, .pushAttributes, .unknown:
             settle(delivery.ticket, fault == .takesUnknownOperations ? .delivered : Outcome(.notUnderstood))
         }
         return nil

@@ -47,6 +47,11 @@ final class FakeHost: AdapterHost, Scheduler {
         submissions += batch
     }
 
+    /// What the adapter told about presence.
+    private(set) var presenceEvents: [PresenceEvent] = []
+
+    func presence(_ events: [PresenceEvent]) { presenceEvents += events }
+
     func settle(_ ticket: Ticket, _ outcome: Outcome) {
         order.append(ticket)
         settlements[ticket] = outcome

@@ -70,7 +70,7 @@ extension ConnectionMachine {
             let (start, tag) = begin(.report, cookie, now)
             outbound.writeReport(report, of: envelope, deadline: deadline, tag: tag, isRetry: isRetry)
             return finish(start, tag)
-        case .unknown: return .notOpen
+        case .subscribe, .notify, .getAttributes, .pushAttributes, .unknown: return .notOpen
         }
     }
 
