@@ -132,7 +132,10 @@ public final class AggregatorCore {
 
     /// Starts all adapters.
     public func start() {
-        turn { for port in ports { port.adapter?.start() } }
+        turn {
+            for port in ports { presenceLinkChanged(port) }
+            for port in ports { port.adapter?.start() }
+        }
     }
 
     /// Whether an adapter instance called `name` has been joined.

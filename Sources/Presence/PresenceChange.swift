@@ -50,7 +50,9 @@ package enum PresenceChange: Sendable, Hashable {
 
 extension SubscriptionRow.Flags {
     /// What outlives a process.
-    static let lasting: SubscriptionRow.Flags = [.pending, .asked, .approved, .polite, .cancelling, .session]
+    static let lasting: SubscriptionRow.Flags = [
+        .pending, .asked, .approved, .polite, .cancelling, .session, .untold, .over,
+    ]
 }
 
 extension PresenceDesk {
@@ -96,7 +98,7 @@ extension PresenceDesk {
             else { return }
             if let id = SubscriptionID(record.id) { watched.set(id, of: row) }
             watched[row].flags = flags
-            watched[row].sequence = record.sequence &+ 1 << 32
+            watched[row].sequence = freshSequence(after: record.sequence)
             // One that ran out meanwhile ends in the next second, and its watcher is told.
             if record.expires != nil { watched[row].expires = max(now, expires) }
             if watched[row].expires > 0 { watched.schedule(row, at: watched[row].expires) }
@@ -108,6 +110,7 @@ extension PresenceDesk {
             watching[row].flags = flags
             watching[row].sequence = record.sequence
             watching[row].expires = expires > now ? expires : 0
+            guard !flags.contains(.over) else { return }
             // Storms are spread out: so many a second, and never later than the lease.
             let spread = max(1, UInt32(clamping: watching.count) / max(1, settings.pace) + 5)
             watching.schedule(row, at: now + random(1...spread))

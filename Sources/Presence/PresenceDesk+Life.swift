@@ -155,14 +155,27 @@ extension PresenceDesk {
             seen += 1
             let row = sweep.watchingRow
             sweep.watchingRow += 1
-            if watching[row].flags.isSuperset(of: [.live, .approved]), concerns(sweep, watching[row].watcher),
-                shown[row] != nil
-            {
+            if watching[row].flags.contains(.live), concerns(sweep, watching[row].watcher) {
                 left -= 1
-                show(row)
+                tellAgain(row)
             }
         }
         return true
+    }
+
+    /// The watcher's service is back: what it missed, and what it may have forgotten.
+    private func tellAgain(_ row: UInt32) {
+        let flags = watching[row].flags
+        if flags.contains(.over) {
+            let code = OutcomeCode(rawValue: UInt16(truncatingIfNeeded: watching[row].sequence))
+            return end(watchingRow: row, Outcome(code))
+        }
+        if flags.contains(.untold) {
+            watching[row].flags.remove(.untold)
+            save(watchingRow: row)
+            orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
+        }
+        if flags.contains(.dirty) || shown[row] != nil { show(row) }
     }
 
     private func endRound(_ left: inout Int) -> Bool {

@@ -70,6 +70,13 @@ extension PresenceDesk {
         return statesByRow[row] ?? statesByParty[watched[row].presentity] ?? .none
     }
 
+    /// Where a lease begins to count: beyond what an earlier lease of the pair or an earlier process said, also where
+    /// nothing is left of those, for the watcher may still know them.
+    func freshSequence(after last: UInt64) -> UInt64 {
+        let seconds = UInt64(max(0, origin.milliseconds / 1_000)) + UInt64(now)
+        return max(last &+ 1 << 24, seconds << 24)
+    }
+
     func extend(_ row: UInt32, _ seconds: UInt32) {
         watched[row].expires = addSaturating(now, seconds)
         watched.schedule(row, at: watched[row].expires)

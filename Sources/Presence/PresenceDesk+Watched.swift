@@ -69,7 +69,7 @@ extension PresenceDesk {
         // Answers that concern an earlier lease are none for this one.
         watched[row].generation &+= 1
         watched[row].flags.remove(.inFlight)
-        watched[row].sequence &+= 1 << 32  // what an earlier lease or process said is older
+        watched[row].sequence = freshSequence(after: watched[row].sequence)
         extend(row, seconds)
         let isApproved = verdict == .allow || watched[row].flags.contains(.approved)
         watched[row].flags.subtract([.pending, .polite, .last])

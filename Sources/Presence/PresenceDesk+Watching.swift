@@ -7,7 +7,7 @@ extension PresenceDesk {
     // MARK: From the service
 
     func ask(_ watcher: Address, _ presentity: Address, _ name: DisplayName?) {
-        if let row = watchingRow(watcher, presentity), !watching[row].flags.contains(.cancelling) {
+        if let row = watchingRow(watcher, presentity), isWanted(row) {
             watching[row].flags.insert(.session)
             watching[row].flags.remove(.fetch)
             // RFC 6121 §3.1.3: who is approved already is told so again, and nobody is asked twice.
@@ -32,8 +32,8 @@ extension PresenceDesk {
     /// RFC 2779 5.1.7: for the watcher it is over at once; the other side hears of it until it has.
     func giveUp(_ watcher: Address, _ presentity: Address) {
         defer { orders.append(.ended(watcher: watcher, presentity: presentity, .delivered)) }
-        guard let row = watchingRow(watcher, presentity), !watching[row].flags.contains(.cancelling) else { return }
-        watching[row].flags.subtract([.approved, .pending, .session])
+        guard let row = watchingRow(watcher, presentity), isWanted(row) else { return }
+        watching[row].flags.subtract([.approved, .pending, .session, .untold])
         watching[row].flags.insert(.cancelling)
         shown[row] = nil
         names[row] = nil
@@ -46,7 +46,7 @@ extension PresenceDesk {
     /// A watcher is there and wishes to know (RFC 6121 §4.3).
     func want(_ watcher: Address, _ presentity: Address) {
         if let row = watchingRow(watcher, presentity) {
-            guard !watching[row].flags.contains(.cancelling) else { return }
+            guard isWanted(row) else { return }
             watching[row].flags.insert(.session)
             if watching[row].flags.contains(.approved) { show(row) }
             if watching[row].expires == 0 { request(row) }
@@ -130,8 +130,15 @@ extension PresenceDesk {
         guard !watching[row].flags.contains(.approved) else { return }
         watching[row].flags.insert(.approved)
         names[row] = nil
+        guard !isAway(row) else { return watching[row].flags.formUnion(.untold) }
         orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
     }
+
+    /// Whether the watcher still wishes it.
+    private func isWanted(_ row: UInt32) -> Bool { watching[row].flags.isDisjoint(with: [.cancelling, .over]) }
+
+    /// Whether the service of the row's watcher cannot be told anything now.
+    private func isAway(_ row: UInt32) -> Bool { away[parties.domain(watching[row].watcher)] != nil }
 
     private func failed(_ row: UInt32, _ outcome: Outcome) {
         let flags = watching[row].flags
@@ -141,23 +148,30 @@ extension PresenceDesk {
             .contains(outcome.code)
         let isPermanent = outcome.code.classCode == 5000 && !(hasHeld && isOfTheWay) && outcome.code != .conflict
         if flags.contains(.fetch) {
-            if isPermanent, outcome.code == .refused { tellEnd(row, outcome) }
-            return forget(watchingRow: row)
+            return isPermanent && outcome.code == .refused ? end(watchingRow: row, outcome) : forget(watchingRow: row)
         }
-        if isPermanent {
-            tellEnd(row, outcome)
-            return forget(watchingRow: row)
-        }
+        if isPermanent { return end(watchingRow: row, outcome) }
         watching[row].failures = min(watching[row].failures + 1, 20)
         var next = now + pause(after: watching[row].failures, retryAfter: outcome.details?.retryAfter)
         if watching[row].expires > now { next = min(next, watching[row].expires) }
         watching.schedule(row, at: next)
     }
 
-    private func tellEnd(_ row: UInt32, _ outcome: Outcome) {
-        orders.append(
-            .ended(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row), outcome)
-        )
+    /// Tells the service that it is over, and forgets the row once that is told.
+    func end(watchingRow row: UInt32, _ outcome: Outcome) {
+        guard isAway(row) else {
+            let (watcher, presentity) = (watcher(ofWatching: row), presentity(ofWatching: row))
+            orders.append(.ended(watcher: watcher, presentity: presentity, outcome))
+            return forget(watchingRow: row)
+        }
+        watching[row].flags = watching[row].flags.intersection([.live, .stored]).union(.over)
+        watching[row].sequence = UInt64(outcome.code.rawValue)
+        watching[row].generation &+= 1
+        watching[row].idLength = 0
+        watching[row].expires = 0
+        watching.schedule(row, at: 0)
+        shown[row] = nil
+        save(watchingRow: row)
     }
 
     private func cancelled(_ row: UInt32, _ outcome: Outcome) {
@@ -196,8 +210,8 @@ extension PresenceDesk {
             counters.stale += 1
             return .delivered
         }
-        if notification.sequence > watching[row].sequence + 1, watching[row].sequence & 0xFFFF_FFFF != 0,
-            notification.sequence >> 32 == watching[row].sequence >> 32
+        if notification.sequence > watching[row].sequence + 1, watching[row].sequence & 0xFF_FFFF != 0,
+            notification.sequence >> 24 == watching[row].sequence >> 24
         {
             counters.drifts += 1  // one in between was lost
         }
@@ -230,8 +244,7 @@ extension PresenceDesk {
     private func ended(_ row: UInt32, _ code: OutcomeCode) {
         guard !watching[row].flags.contains(.fetch) else { return forget(watchingRow: row) }
         if code.classCode == 5000 {
-            tellEnd(row, Outcome(code))
-            return forget(watchingRow: row)
+            return end(watchingRow: row, Outcome(code))
         }
         // It ran out over there, or was moved: what the watcher sees stands until we know more.
         watching[row].expires = 0
@@ -240,6 +253,8 @@ extension PresenceDesk {
 
     /// Shows the watcher what is known.
     func show(_ row: UInt32) {
+        guard !isAway(row) else { return watching[row].flags.formUnion(.dirty) }
+        watching[row].flags.remove(.dirty)
         orders.append(
             .show(
                 watcher: watcher(ofWatching: row),

@@ -56,6 +56,10 @@ struct SubscriptionRow {
         static let probed = Flags(rawValue: 1 << 10)
         /// The row stands in the database.
         static let stored = Flags(rawValue: 1 << 11)
+        /// The watcher's side: the service was away when it was to be told of the approval.
+        static let untold = Flags(rawValue: 1 << 13)
+        /// The watcher's side: over; the service was away when it was to be told. The code stands in `sequence`.
+        static let over = Flags(rawValue: 1 << 14)
         /// The presentity's side: the notification on its way is the last of the lease.
         static let last = Flags(rawValue: 1 << 12)
     }

@@ -215,7 +215,7 @@ final class Node {
             desk.restore(record)
         }
         tick()
-        if isLinked { desk.linkChanged(of: [domain], isUp: true, at: world.now) }
+        desk.linkChanged(of: [domain], isUp: isLinked, at: world.now)
         drain()
     }
 
