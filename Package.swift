@@ -92,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "imx",
             dependencies: [
-                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
+                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence", "IMXFront",
                 "IMXWire", "MessageFormats", "Digests", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
                 nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

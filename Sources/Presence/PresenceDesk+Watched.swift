@@ -38,7 +38,7 @@ extension PresenceDesk {
 
     /// IMX 4.5.1: the lease that the presentity's domain grants.
     private func granted(_ wished: UInt32, _ domain: Domain) -> UInt32 {
-        let bounds = settings.lease(domain)
+        let bounds = lease(domain)
         return min(max(wished, bounds.lowerBound), bounds.upperBound)
     }
 
