@@ -114,6 +114,7 @@ final class Node {
                 bus: bus
             )
         }
+        try PresenceMemory.join(core, state.database, wallTime: WallTime.now, logger: logger)
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
