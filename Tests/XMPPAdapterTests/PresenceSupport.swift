@@ -30,9 +30,12 @@ final class PresenceBench {
         return Array(host.presenceEvents[taken...])
     }
 
-    /// Lets so many seconds pass, and returns what the core was told.
+    /// Lets so many seconds pass, and returns what the core was told; pings are answered meanwhile.
     func wait(_ seconds: Int) -> [PresenceEvent] {
-        host.advance(by: .seconds(Int64(seconds)))
+        for _ in 0..<seconds {
+            host.advance(by: .seconds(1))
+            bench.confirm()
+        }
         defer { taken = host.presenceEvents.count }
         return Array(host.presenceEvents[taken...])
     }
