@@ -104,7 +104,10 @@ package final class IMXFront: Adapter, TransportDelegate {
         admission = ConnectionAdmission(limits: settings.admission)
         connectionClock = ConnectionClock(now: now)
         acceptor = DialbackAcceptor(limits: settings.dialback)
-        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &self.generator)), limits: settings.dialback)
+        claimant = DialbackClaimant(
+            tokens: ClaimTokens(key: Octets32(using: &self.generator)),
+            limits: settings.dialback
+        )
         transport.delegate = self
         renewTokenKey()
         bus?.prove = { [weak self] in self?.prove($0) ?? false }
