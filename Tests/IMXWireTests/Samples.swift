@@ -156,7 +156,7 @@ enum Samples {
             state: .active,
             sequence: 1
         )
-        let get = GetRecord(requester: alice, subject: .domain(text("b.example")), keys: [text("contact.abuse")])
+        let get = GetRecord(requester: .user(alice), subject: .domain(text("b.example")), keys: [text("contact.abuse")])
         let push = PushAttributesRecord(
             subject: .user(bob),
             attributes: [AttributeField(key: text("alias"), value: text("Bob"), seconds: 3600)]
