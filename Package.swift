@@ -56,9 +56,10 @@ let package = Package(
             dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioTLS, nioSSL]
         ),
         // Tier 3: the core. No socket, no wire format.
+        .target(name: "Presence", dependencies: ["EnvelopeModel", "AdapterKit", nio]),
         .target(
             name: "Aggregator",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Store", "Telemetry", nio, logging]
+            dependencies: ["EnvelopeModel", "AdapterKit", "Presence", "Store", "Telemetry", nio, logging]
         ),
         // Tier 4: the ways in and out.
         .target(
@@ -126,6 +127,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        .testTarget(name: "PresenceTests", dependencies: ["Presence", "AdapterKit", "EnvelopeModel", nio]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
