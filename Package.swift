@@ -30,6 +30,7 @@ let package = Package(
         // Tier 0: what everything speaks of.
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // Without pkgConfig: its file names private libraries that nobody here needs.
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
@@ -38,7 +39,7 @@ let package = Package(
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
         .target(name: "IMXWire", dependencies: ["EnvelopeModel", "Digests", nio]),
         .target(name: "XMLStream", dependencies: ["CExpat", nio]),
-        .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio]),
+        .target(name: "MessageFormats", dependencies: ["CLibXML2", "EnvelopeModel", nio]),
         .target(
             name: "Configuration",
             dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]
@@ -108,7 +109,9 @@ let package = Package(
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
-            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]
+            dependencies: [
+                "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Presence", "Store", nio, logging,
+            ]
         ),
         .testTarget(
             name: "IMXFrontTests",

@@ -50,7 +50,7 @@ extension PresenceDesk {
         if flags.contains(.pending) { return Self.grant(.awaitingApproval, seconds) }
         // Both sides compare: the watcher hears what we know, and we ask the service for what it knows.
         notify(row)
-        if !flags.contains(.polite) { probe(row) }
+        if !flags.contains(.polite) { probe(row, comparing: true) }
         return Self.grant(.delivered, seconds)
     }
 

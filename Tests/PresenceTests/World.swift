@@ -237,6 +237,12 @@ final class Node {
         drain()
     }
 
+    func reviewRules() {
+        attend()
+        desk.rulesChanged(at: world.now)
+        drain()
+    }
+
     // MARK: What users do
 
     func watch(_ watcher: Address, _ presentity: Address) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Aggregator
+import Configuration
 import EnvelopeModel
 import Logging
 import Presence
@@ -15,14 +16,13 @@ enum PresenceMemory {
     static func join(
         _ core: AggregatorCore,
         _ database: StateDatabase,
+        grace: Interval,
         wallTime: WallTime,
         logger: Logger
     ) throws {
-        let desk = PresenceDesk(
-            settings: PresenceDesk.Settings(),
-            now: core.time,
-            wallTime: wallTime
-        )
+        var settings = PresenceDesk.Settings()
+        settings.graceSeconds = UInt32(clamping: Int64(grace.seconds))
+        let desk = PresenceDesk(settings: settings, now: core.time, wallTime: wallTime)
         desk.lease = { [unowned core] in core.lease(of: $0) }
         var count = 0
         try database.subscriptions {
@@ -32,6 +32,14 @@ enum PresenceMemory {
         if count > 0 { logger.notice("subscriptions taken up", metadata: ["count": "\(count)"]) }
         core.attachPresence(desk)
         core.onPresenceChanges = { changes in database.record(changes.map(StateDatabase.SubscriptionChange.init)) }
+    }
+}
+
+extension AggregatorConfiguration.DomainClass {
+    /// The bounds of a lease in seconds; the longer of the two wins where they are crossed.
+    var leaseSeconds: ClosedRange<UInt32> {
+        let longest = UInt32(clamping: Int64(lease.seconds))
+        return min(UInt32(clamping: Int64(leastLease.seconds)), longest)...longest
     }
 }
 
