@@ -152,8 +152,8 @@ let package = Package(
         .testTarget(
             name: "XMPPAdapterTests",
             dependencies: [
-                "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "MessageFormats",
-                "Telemetry", "XMLStream", nio, posix, logging,
+                "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "IMXWire",
+                "MessageFormats", "Telemetry", "XMLStream", nio, posix, logging,
             ]
         ),
         // The fuzzer's inputs that are kept; the fuzzer itself is a package of its own in the same folder.

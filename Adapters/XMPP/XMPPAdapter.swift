@@ -2,6 +2,7 @@
 public import AdapterKit
 import Configuration
 public import EnvelopeModel
+import MessageFormats
 public import NIOCore
 import Telemetry
 import XMLStream
@@ -15,7 +16,7 @@ public final class XMPPAdapter: Adapter {
         kind: "xmpp",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .reports,
-            .presence,
+            .presence, .chatStates, .corrections,
         ],
         window: 1_024
     )
@@ -41,10 +42,13 @@ public final class XMPPAdapter: Adapter {
     /// The local users who wrote last in the form that is not the default.
     var forms: [Address: AddressForm] = [:]
     var context: MessageContext
+    /// What is known of the conversations on the link.
+    var conversations = Conversations()
     /// The foreign senders as the server's users know them.
     var senders = SenderNames()
     /// What presence needs to be remembered.
     var memory = PresenceMemory()
+    let pidfReader = PIDFReader(mode: .tolerant)
     /// The world's clock, for the time of a state.
     let wallClock: () -> WallTime
     /// The server's domain that is pinged.
@@ -88,6 +92,9 @@ public final class XMPPAdapter: Adapter {
             makeMessageID: { host.makeMessageID(native: $0) },
             makeTraceID: { host.makeTraceID() }
         )
+        context.findMessageID = { [unowned self] source, peer, id in
+            conversations.messageID(of: id, from: source, to: peer)
+        }
     }
 
     /// How foreign people are shown to users who have not written to anybody yet.

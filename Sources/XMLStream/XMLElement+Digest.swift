@@ -28,10 +28,12 @@ extension XMLElement {
                     }
                 }
                 hasher.combine(node.name.rawValue)
+                hasher.combine(node.place)
                 hasher.combine(Int(node.next) - place)
                 combine(node.octets)
                 for attribute in store.attributes[Int(node.attributes.start)..<Int(node.attributes.end)] {
                     hasher.combine(attribute.name.rawValue)
+                    hasher.combine(attribute.place)
                     combine(attribute.spelling)
                     combine(attribute.value)
                 }

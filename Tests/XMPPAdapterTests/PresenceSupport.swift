@@ -108,6 +108,6 @@ extension PresenceEvent {
     /// The document that is published; nil where it is another event, or nobody is there.
     var document: PresenceDocument? {
         guard case .publishes(_, _, let state) = self, state != .none else { return nil }
-        return try? PresenceBody.read(state).get()
+        return try? PresenceBody.read(state, with: PIDFReader(mode: .strict)).get()
     }
 }

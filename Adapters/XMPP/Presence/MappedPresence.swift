@@ -83,10 +83,12 @@ final class MappedPresence {
             lossCount += content.writeXMLText(note.text)
             content.writeStaticString("</status>")
         }
-        if isAvailable, let priority = priority(tuple), priority != 0 {
+        let extensions = self.extensions(of: tuple)
+        let priority = extensions.priority ?? tuple.contactPriority.flatMap { ContactPriority.xmpp($0) }
+        if isAvailable, let priority, priority != 0 {
             content.writeString("<priority>\(priority)</priority>")
         }
-        writeExtensions(tuple, to: &content)
+        content.writeImmutableBuffer(extensions.octets)
         var hasher = Hasher()
         hasher.combine(content)
         return Resource(
@@ -98,25 +100,19 @@ final class MappedPresence {
         )
     }
 
-    private func priority(_ tuple: PresenceTuple) -> Int8? {
-        if let own = tuple.extensions.lazy.compactMap({ PresenceEnvelope.priority($0) }).first { return own }
-        return tuple.contactPriority.flatMap { ContactPriority.priority(of: $0) }
-    }
-
-    /// What other protocols have put there goes on to those who may know it.
-    private func writeExtensions(_ tuple: PresenceTuple, to content: inout ByteBuffer) {
-        var room = TupleReader.extensionOctets
+    /// What other protocols have put there goes on to those who may know it; what we had put there is ours.
+    private func extensions(of tuple: PresenceTuple) -> (octets: ByteBuffer, priority: Int8?) {
+        var found = ByteBuffer()
+        var priority: Int8?
         for octets in tuple.extensions + tuple.statusExtensions {
-            switch PresenceExtension.stanzaForm(of: octets) {
-            case .own: break
-            case .written(let element) where element.readableBytes <= room:
-                room -= element.readableBytes
-                content.writeImmutableBuffer(element)
-            default: lossCount += 1
+            switch PresenceExtension.read(octets, room: TupleReader.extensionOctets - found.readableBytes) {
+            case .envelope(let own): priority = own ?? priority
+            case .stanza(let element): found.writeImmutableBuffer(element)
+            case nil: lossCount += 1
             }
         }
+        return (found, priority)
     }
-
 }
 
 extension PresenceTuple {
@@ -129,7 +125,7 @@ extension PresenceTuple {
     /// The resource that the tuple is shown under; nil where it stands for the presentity as a whole.
     func resource(of presentity: Address) -> ByteBuffer? {
         if id == PresenceTuple.bareID(of: presentity) { return nil }
-        for text in [PIDFTupleID.decode(id), id] {
+        for case let text? in [PIDFTupleID.decode(id), id] {
             let octets = ByteBuffer(string: text)
             // RFC 7622 §3.4
             if JID.isLegal(resource: octets) { return octets }
@@ -137,8 +133,8 @@ extension PresenceTuple {
         return ByteBuffer(string: "imx-" + PresenceTuple.hash(id))
     }
 
-    /// An identifier that no resource has: the encoding of one never holds this many digits behind a double hyphen.
-    private static func bareID(of user: Address) -> String { "ID--" + hash(user.description) }
+    /// An identifier that no resource has: behind `_` there are digits in the code of one.
+    private static func bareID(of user: Address) -> String { PIDFTupleID.prefix + "_-" + hash(user.description) }
 
     /// FNV-1a in 64 bits: the same at every start, and nobody gains anything by finding a second text for one.
     private static func hash(_ text: String) -> String {

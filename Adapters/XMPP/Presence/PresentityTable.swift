@@ -260,7 +260,7 @@ final class LocalPresentity {
     }
 
     private func document(_ tuples: [PresenceTuple]) -> Body {
-        var document = PresenceDocument(entity: PresenceURI.pres(user))
+        var document = PresenceDocument(about: user)
         document.tuples = tuples
         return PresenceBody.write(document)
     }

@@ -64,9 +64,8 @@ struct TupleReader {
             case Names.show: tuple.show = show(child)
             case Names.status: takeNote(child, language, &tuple.notes, lost)
             case Names.priority: priority = Int8(String(decoding: child.text.readableBytesView, as: UTF8.self))
-            case .unknown: takeExtension(child, &tuple.extensions, &room, lost)
-            case Names.delay, Names.nick: break
-            default: lost()
+            case Names.delay: break
+            default: takeExtension(child, &tuple.extensions, &room, lost)
             }
         }
         take(priority ?? 0, &tuple)
@@ -77,10 +76,10 @@ struct TupleReader {
     private func take(_ priority: Int8, _ tuple: inout PresenceTuple) {
         guard tuple.basic == .open else { return }
         if priority >= 0 {
-            tuple.contact = PresenceURI.im(user)
-            tuple.contactPriority = ContactPriority.literal(for: priority)
+            tuple.contact = PresenceBody.contact(of: user)
+            tuple.contactPriority = ContactPriority.literal(xmpp: priority)
         } else {
-            tuple.extensions.append(PresenceEnvelope.write(priority: priority))
+            tuple.extensions.append(PresenceExtension.envelope(priority: priority))
         }
     }
 

@@ -99,10 +99,10 @@ extension XMPPAdapter {
         hasher.combine(presentity)
         let key = hasher.finalize()
         if let known = memory.mapped[key] { return known }
-        switch PresenceBody.read(body) {
+        switch PresenceBody.read(body, with: pidfReader) {
         case .success(let document):
             // IMX 6.2.1, E11: a document about somebody else is a lie.
-            guard PresenceURI.names(presentity, document.entity) else {
+            guard document.isAbout(presentity) else {
                 host.count(.malformed)
                 return nil
             }

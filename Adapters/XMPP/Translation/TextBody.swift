@@ -117,9 +117,10 @@ struct TextBody {
         return result
     }
 
-    func write(to buffer: inout ByteBuffer, _ losses: inout [Loss]) {
+    /// Writes the element; where the stanza has a language and the text has none, it says so (XML 1.0 §2.12).
+    func write(to buffer: inout ByteBuffer, inherits: Bool, _ losses: inout [Loss]) {
         buffer.writeStaticString("<body")
-        DetailsWriter.writeLanguage(language, to: &buffer)
+        DetailsWriter.writeLanguage(language ?? (inherits ? "" : nil), to: &buffer)
         buffer.writeStaticString(">")
         DetailsWriter.note(buffer.writeXMLText(octets), in: "body", &losses)
         buffer.writeStaticString("</body>")
