@@ -117,7 +117,7 @@ let package = Package(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
+                "Discovery", "Presence", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         // What tests of several targets need.
