@@ -187,6 +187,13 @@ if Context.environment["IMX_BENCHMARK"] != nil {
             path: "Tests/Benchmarks/Pair"
         )
     )
+    package.targets.append(
+        .executableTarget(
+            name: "imx-leases",
+            dependencies: ["EnvelopeModel", "Presence", "Store", nio],
+            path: "Tests/Benchmarks/Leases"
+        )
+    )
 }
 
 for target in package.targets where target.type != .system {
