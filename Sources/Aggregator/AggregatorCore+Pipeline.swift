@@ -18,7 +18,7 @@ extension AggregatorCore {
 
     private func accept(_ envelope: Envelope, token: UInt64, from port: AdapterPort) {
         guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
-        if let outcome = admission(of: envelope, into: lane) {
+        if let outcome = admission(of: envelope, into: lane) ?? refusalByPolicy(of: envelope, from: port) {
             // RFC 2779 5.4.2: what was taken before is not called failed because there is no room for it now.
             guard let known = repeatWindow.find(envelope, now: now) else {
                 return refuse(envelope, token, port, outcome)
@@ -134,6 +134,12 @@ extension AggregatorCore {
         }
         if lanes[lane].isFull { return Outcome(.shortOfResources, "too much is waiting", retryAfter: 1) }
         return nil
+    }
+
+    /// What rules and budgets say, last of all: what is turned away for want of room is not charged.
+    private func refusalByPolicy(of envelope: Envelope, from port: AdapterPort) -> Outcome? {
+        guard let gate, port.authority != .operatorTool else { return nil }
+        return gate(envelope, now)  // IMX 6.4; RFC 2779 5.4.10
     }
 
     private func enqueue(

@@ -8,6 +8,7 @@ import IMXFront
 import IMXWire
 import Logging
 import NIOCore
+import Policy
 import Store
 import Telemetry
 import TransportSecurity
@@ -31,6 +32,8 @@ final class Node {
     private let levelSwitch: LevelSwitch
     private let peerTable: StaticPeerTable
     let trust: TrustMemory
+    /// Rules and budgets.
+    let gate: Gate
     private let trustPolicy: TrustPolicy
     private let bus: UnixNodeBus?
     private let resolver: DNSResolver?
@@ -82,6 +85,10 @@ final class Node {
             logger: logger
         )
         self.core = core
+        let gate = Gate(PolicyTables(configuration))
+        gate.isHosted = { [unowned core] in core.serves($0) }
+        core.gate = { gate.refusal(of: $0, now: $1) }
+        self.gate = gate
         let security = PeerParts.security(configuration)
         self.security = security
         let transport = SocketTransport(
@@ -124,6 +131,7 @@ final class Node {
             tool: operatorTool,
             state: state,
             trust: trust,
+            gate: gate,
             security: security,
             resolver: resolver,
             watch: watch,
@@ -243,7 +251,7 @@ final class Node {
 
 extension Node {
     /// Takes over what can change while the aggregator runs. Everything is checked before anything changes.
-    func apply(_ new: AggregatorConfiguration) -> ReloadReport {
+    func apply(_ new: AggregatorConfiguration, _ tables: PolicyTables) -> ReloadReport {
         var report = ReloadReport()
         do {
             // An adapter is made once; what makes it fail leaves those before it without domains, and harmless.
@@ -267,6 +275,9 @@ extension Node {
         }
         trustPolicy.configuration = new
         if old.blocked != new.blocked { report.changes.append("block") }
+        gate.replace(tables)
+        if old.rules != new.rules { report.changes.append("rules") }
+        if old.saysOtherwiseOfSpam(than: new) { report.changes.append("spam") }
         front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
