@@ -30,6 +30,7 @@ let package = Package(
         // Tier 0: what everything speaks of.
         .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
         .systemLibrary(name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         // Without pkgConfig: its file names private libraries that nobody here needs.
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
@@ -38,7 +39,7 @@ let package = Package(
         // Tier 1: formats and state machines; bytes and time come in, actions come out.
         .target(name: "IMXWire", dependencies: ["EnvelopeModel", "Digests", nio]),
         .target(name: "XMLStream", dependencies: ["CExpat", nio]),
-        .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio]),
+        .target(name: "MessageFormats", dependencies: ["CLibXML2", "EnvelopeModel", nio]),
         .target(
             name: "Configuration",
             dependencies: ["EnvelopeModel", .product(name: "Yams", package: "Yams")]
@@ -57,9 +58,10 @@ let package = Package(
             dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioTLS, nioSSL]
         ),
         // Tier 3: the core. No socket, no wire format.
+        .target(name: "Presence", dependencies: ["EnvelopeModel", "AdapterKit", nio]),
         .target(
             name: "Aggregator",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Store", "Telemetry", nio, logging]
+            dependencies: ["EnvelopeModel", "AdapterKit", "Presence", "Store", "Telemetry", nio, logging]
         ),
         // Tier 4: the ways in and out.
         .target(
@@ -92,7 +94,7 @@ let package = Package(
         .executableTarget(
             name: "imx",
             dependencies: [
-                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
+                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence", "IMXFront",
                 "IMXWire", "MessageFormats", "Digests", "Discovery", "Policy", "TransportSecurity", "StubAdapter",
                 "XMPPAdapter", nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -127,6 +129,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        .testTarget(name: "PresenceTests", dependencies: ["Presence", "AdapterKit", "EnvelopeModel", nio]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "PolicyTests", dependencies: ["Policy", "Configuration", "EnvelopeModel", nio]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),

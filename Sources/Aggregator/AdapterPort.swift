@@ -27,6 +27,7 @@ public final class AdapterPort: AdapterHost {
     /// The word for the kind of adapter.
     var kind = ""
     var window = 0
+    var capabilities: Set<AdapterKit.Capability> = []
     /// How many deliveries are with the adapter.
     var outstanding = 0
     /// How many of its submissions have no outcome.
@@ -68,7 +69,7 @@ public final class AdapterPort: AdapterHost {
 
     /// Tells the core about presence.
     public func presence(_ events: [PresenceEvent]) {
-        core.turn { for _ in events { core.drops[.presence, default: 0] += 1 } }
+        core.turn { core.presence(events, from: self) }
     }
 
     /// Ends a delivery.
@@ -84,6 +85,7 @@ public final class AdapterPort: AdapterHost {
         guard state != linkState else { return }
         linkState = state
         logger.notice("link \(state)")
+        core.presenceLinkChanged(self)
     }
 
     /// Counts something dropped.

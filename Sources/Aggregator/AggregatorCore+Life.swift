@@ -59,7 +59,7 @@ extension AggregatorCore {
     }
 
     func finishDrainIfSettled() {
-        guard isDraining, tickets.unsettled == 0, let completion = drainCompletion else { return }
+        guard isDraining, tickets.unsettled == 0, openQueries == 0, let completion = drainCompletion else { return }
         drainCompletion = nil
         completion()
     }

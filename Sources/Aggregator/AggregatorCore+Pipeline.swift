@@ -17,6 +17,11 @@ extension AggregatorCore {
     }
 
     private func accept(_ envelope: Envelope, token: UInt64, from port: AdapterPort) {
+        switch envelope.operation {
+        case .message, .report, .unknown: break
+        case .subscribe, .notify, .getAttributes, .pushAttributes:
+            return acceptPresence(envelope, token, from: port)
+        }
         guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
         if let outcome = admission(of: envelope, into: lane) ?? refusalByPolicy(of: envelope, from: port) {
             // RFC 2779 5.4.2: what was taken before is not called failed because there is no room for it now.
@@ -33,6 +38,40 @@ extension AggregatorCore {
             enqueue(envelope, token: token, from: port, into: lane, slot: slot)
         case let known: answerRepeat(envelope, token, port, known)
         }
+    }
+
+    /// Presence and attributes: what is for somebody here ends at the desk, and what is for others goes the way of every
+    /// envelope. Repeats do no harm, so nothing is remembered of them.
+    private func acceptPresence(_ envelope: Envelope, _ token: UInt64, from port: AdapterPort) {
+        guard serves(envelope.destination.domain) else {
+            guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
+            if let outcome = admission(of: envelope, into: lane) ?? refusalByPolicy(of: envelope, from: port) {
+                return refuse(envelope, token, port, outcome)
+            }
+            ledger.accept()
+            lanes[lane].ledger.accept()
+            return enqueue(envelope, token: token, from: port, into: lane, slot: nil)
+        }
+        if let outcome = authorise(envelope.source.domain, port) ?? passing(envelope)
+            ?? refusalByPolicy(of: envelope, from: port)
+        {
+            return refuse(envelope, token, port, outcome)
+        }
+        ledger.accept()
+        note(envelope.trace, at: port.name, "accepted \(envelope.source) -> \(envelope.destination)")
+        openQueries += 1
+        guard let outcome = takePresence(envelope, token: token, from: port) else { return }
+        settlePresence(envelope, outcome, token, port)
+    }
+
+    /// Ends an operation that was taken here.
+    func settlePresence(_ envelope: Envelope, _ outcome: Outcome, _ token: UInt64, _ port: AdapterPort) {
+        openQueries -= 1
+        ledger.settle(outcome.disposition)
+        count(outcome.code)
+        note(envelope.trace, at: port.name, "outcome \(outcome.code)")
+        let isDelivered = outcome.disposition == .delivered
+        answer(port, Settlement(token: token, outcome: outcome, envelope: isDelivered ? nil : envelope))
     }
 
     /// Answers what was taken before: no second delivery.
@@ -121,11 +160,7 @@ extension AggregatorCore {
 
     /// Why the envelope cannot go into the lane; nil where it can.
     private func admission(of envelope: borrowing Envelope, into lane: UInt32) -> Outcome? {
-        if isDraining { return Outcome(.unavailable, "shutting down", retryAfter: 5) }
-        if envelope.hops == 0 { return Outcome(.loop, "the hop limit is used up") }  // RFC 3860 §3.4.2
-        if envelope.hasDetails, let trail = envelope.details?.trail, trail.contains(settings.serverID) {
-            return Outcome(.loop, "has been here before")
-        }
+        if let outcome = passing(envelope) { return outcome }
         if envelope.body.octetCount > lanes[lane].domainClass.maximumMessageOctets {
             return Outcome(.tooLarge, "at most \(lanes[lane].domainClass.maximumMessageOctets) octets")
         }
@@ -142,12 +177,22 @@ extension AggregatorCore {
         return gate(envelope, now)  // IMX 6.4; RFC 2779 5.4.10
     }
 
+    /// Why nothing like the envelope is taken now; nil where it may pass.
+    private func passing(_ envelope: borrowing Envelope) -> Outcome? {
+        if isDraining { return Outcome(.unavailable, "shutting down", retryAfter: 5) }
+        if envelope.hops == 0 { return Outcome(.loop, "the hop limit is used up") }  // RFC 3860 §3.4.2
+        if envelope.hasDetails, let trail = envelope.details?.trail, trail.contains(settings.serverID) {
+            return Outcome(.loop, "has been here before")
+        }
+        return nil
+    }
+
     private func enqueue(
         _ submitted: Envelope,
         token: UInt64,
         from port: AdapterPort,
         into lane: UInt32,
-        slot: RepeatWindow.Slot
+        slot: RepeatWindow.Slot?
     ) {
         var envelope = submitted
         let octets = envelope.octetCount

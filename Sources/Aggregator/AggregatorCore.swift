@@ -2,6 +2,7 @@
 public import AdapterKit
 public import EnvelopeModel
 public import Logging
+package import Presence
 public import Store
 import Telemetry
 
@@ -50,6 +51,17 @@ public final class AggregatorCore {
     /// How many lost messages of a lane the log and the record take, so that one that loses many hides no other's.
     var failureLines = LogBudget<LaneTable.Pair>(burst: 50, perSecond: 5)
     var failureRecords = LogBudget<LaneTable.Pair>(burst: 1000, perSecond: 50)
+    /// Subscriptions to and of users here; nil where presence is not served.
+    package internal(set) var desk: PresenceDesk?
+    var agent: PresenceAgent?
+    var presenceTimer: ScheduledWork?
+    var attributeCache = AttributeCache()
+    /// Requests for attributes that wait for an adapter.
+    var openQueries = 0
+    /// What a domain here publishes of itself beside what the core knows.
+    package var domainAttributes: ((Domain) -> [Attribute])?
+    /// Called with what is to be written to disk of subscriptions, at the end of a turn.
+    package var onPresenceChanges: (([PresenceChange]) -> Void)?
     /// Called with every outcome other than "delivered".
     public var onFailure: ((FailedEnvelope) -> Void)?
 
@@ -117,13 +129,17 @@ public final class AggregatorCore {
         port.adapter = adapter
         port.kind = type(of: adapter).descriptor.kind
         port.window = type(of: adapter).descriptor.window
+        port.capabilities = type(of: adapter).descriptor.capabilities
         ports.append(port)
         if port.authority == .network { networkPort = port.index }
     }
 
     /// Starts all adapters.
     public func start() {
-        turn { for port in ports { port.adapter?.start() } }
+        turn {
+            for port in ports { presenceLinkChanged(port) }
+            for port in ports { port.adapter?.start() }
+        }
     }
 
     /// Whether an adapter instance called `name` has been joined.
@@ -182,7 +198,9 @@ public final class AggregatorCore {
     /// Hands out batches until nothing is left to hand out; after so many rounds, the event loop has its turn first.
     private func flush() {
         var rounds = 0
-        while !dirtyPorts.isEmpty {
+        while true {
+            if hasPresenceOutput { drainPresence() }
+            if dirtyPorts.isEmpty { break }
             rounds += 1
             if rounds > 64 {
                 scheduler.schedule(after: .zero) { [weak self] in self?.turn {} }

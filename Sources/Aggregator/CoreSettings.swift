@@ -23,6 +23,8 @@ public struct DomainClass: Sendable, Hashable {
     public var deadline: Interval
     /// The most octets of content.
     public var maximumMessageOctets: Int
+    /// The shortest and the longest lease that a subscription to the class's users is granted, in seconds (IMX 4.5.1).
+    public var lease: ClosedRange<UInt32>
     /// The bounds of the class's lanes.
     public var laneLimits: LaneLimits
 
@@ -31,9 +33,11 @@ public struct DomainClass: Sendable, Hashable {
         name: String = "default",
         deadline: Interval = .seconds(30),
         maximumMessageOctets: Int = 64 << 10,
+        lease: ClosedRange<UInt32> = 60...1_800,
         laneLimits: LaneLimits = LaneLimits()
     ) {
         self.name = name
+        self.lease = lease
         self.deadline = deadline
         self.maximumMessageOctets = maximumMessageOctets
         self.laneLimits = laneLimits

@@ -88,7 +88,7 @@ extension AggregatorCore {
     public var status: CoreStatus {
         CoreStatus(
             ledger: ledger,
-            waiting: tickets.unsettled,
+            waiting: tickets.unsettled + openQueries,
             repeats: repeats,
             lostRepeatEntries: repeatWindow.lostEntries,
             outcomes: outcomes,

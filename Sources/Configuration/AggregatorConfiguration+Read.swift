@@ -260,6 +260,8 @@ extension AggregatorConfiguration {
                 trust: try entry.text("trust"),
                 maxMessage: try entry.integer("max-message"),
                 deadline: try entry.duration("deadline"),
+                lease: try entry.duration("lease"),
+                leastLease: try entry.duration("least-lease"),
                 laneMessages: try entry.integer("lane-messages"),
                 laneOctets: try entry.integer("lane-octets"),
                 members: try entry.domains("members"),
@@ -347,5 +349,6 @@ extension AggregatorConfiguration.Timeouts {
         reconnect = try settings.duration("reconnect")
         reconnectMost = try settings.duration("reconnect-most")
         repeatWindow = try settings.duration("repeat-window")
+        presenceGrace = try settings.duration("presence-grace")
     }
 }

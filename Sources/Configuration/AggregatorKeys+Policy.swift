@@ -55,7 +55,11 @@ extension AggregatorKeys {
         cost("chat-state", "10", "A typing notice"),
         cost("subscribe", "100", "A wish to see presence"),
         cost("attributes", "20", "A question for attributes"),
-        cost("notify", "10", "A presence notification; it counts for the sender's domain alone"),
+        cost(
+            "notify",
+            "10",
+            "A presence notification, or a renewal of a wish to see; it counts for the sender's domain alone"
+        ),
     ]
 
     private static func cost(_ name: String, _ value: String, _ summary: String) -> SettingsKey {

@@ -22,6 +22,15 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
         self.domain = domain
     }
 
+    /// A domain as a party of its own: whose attributes are asked for, who asks for its own sake. Legal nowhere but in
+    /// operations on attributes.
+    package static func domainItself(_ domain: Domain) -> Address {
+        Address(uncheckedLocalPart: ByteBuffer(), domain: domain)
+    }
+
+    /// Whether this is a domain itself and none of its users.
+    package var isDomainItself: Bool { localPart.readableBytes == 0 }
+
     /// The address of a local part that has been checked already.
     package init(uncheckedLocalPart localPart: ByteBuffer, domain: Domain) {
         self.localPart = localPart
@@ -59,11 +68,15 @@ public struct Address: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// The number of octets of `local@domain`.
-    public var octetCount: Int { localPart.readableBytes + 1 + domain.name.utf8.count }
+    /// The number of octets of ``description``.
+    public var octetCount: Int {
+        isDomainItself ? domain.name.utf8.count : localPart.readableBytes + 1 + domain.name.utf8.count
+    }
 
-    /// `local@domain`, as people write it.
-    public var description: String { String(buffer: localPart) + "@" + domain.name }
+    /// `local@domain`, as people write it; `domain` for a domain itself.
+    public var description: String {
+        isDomainItself ? domain.name : String(buffer: localPart) + "@" + domain.name
+    }
 }
 
 /// What a person is called beside the address: a name for show and its language. Never part of identity.

@@ -25,12 +25,13 @@ extension MIMEEntity {
         for part in parts {
             if part.mediaType == BodyPart.plainText { return isWellFormed(part.octets) ? part.octets : nil }
             guard let type = MediaType(part.mediaType), type.type == "text", type.subtype == "plain" else { continue }
-            return text(of: part.octets, charset: type.charset)
+            return convert(part.octets, charset: type.charset)
         }
         return nil
     }
 
-    private static func text(of octets: ByteBuffer, charset: String) -> ByteBuffer? {
+    /// Text of a character set as UTF-8; nil where either is not known or not well-formed.
+    static func convert(_ octets: ByteBuffer, charset: String) -> ByteBuffer? {
         switch charset {
         case "utf-8", "utf8", "us-ascii", "ascii":
             return isWellFormed(octets) ? octets : nil

@@ -56,8 +56,12 @@ package final class Gate {
     private var denied: UInt64 = 0
     /// Whether a domain is hosted here; rules have owners here alone.
     package var isHosted: (Domain) -> Bool = { _ in true }
-    /// Whether the owner has approved the party as a watcher, or watches it. Asked only where a rule or a budget cares.
+    /// Whether the owner has approved the party as a watcher. Asked only where a rule cares.
     package var isContact: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
+    /// Whether a message from the party is no surprise to the owner. Asked only where strangers are not welcome.
+    package var knows: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
+    /// Whether the watcher has a live subscription to the presentity, so that a wish to see is a renewal.
+    package var hasLease: (_ presentity: Address, _ watcher: Address) -> Bool = { _, _ in false }
 
     /// A gate that has seen nothing.
     package init(_ tables: PolicyTables) {
@@ -86,7 +90,9 @@ package final class Gate {
             blocked += 1
             return Outcome(.refused, "the sender's domain is blocked")
         }
-        guard let kind = SpamGuard.Kind(envelope) else { return nil }
+        guard var kind = SpamGuard.Kind(envelope) else { return nil }
+        // Many renewals at once are what a restart of the other side looks like; they ask nobody anything.
+        if kind == .subscribe, hasLease(destination, source) { kind = .renewal }
         if kind == .message || kind == .chatState, !rules.rules.isEmpty {
             // RFC 2779 2.3.5, 5.4.10. Wishes to see are decided where subscriptions are kept.
             if decide(.message, owner: destination, party: source).verdict == .deny {
@@ -95,7 +101,7 @@ package final class Gate {
             }
         }
         return guardian.admit(kind, from: source, to: destination, now: now) {
-            isContact(destination, source)
+            knows(destination, source)
         }?.outcome
     }
 

@@ -8,7 +8,7 @@ package import EnvelopeModel
 package struct SpamGuard {
     /// What is sent, as far as its cost goes.
     package enum Kind: Sendable, Hashable {
-        case message, chatState, subscribe, attributes, notify
+        case message, chatState, subscribe, renewal, attributes, notify
     }
 
     /// Why something is refused; the raw value is its name in the counters.
@@ -137,7 +137,7 @@ package struct SpamGuard {
         case .chatState: settings.costs.chatState
         case .subscribe: settings.costs.subscribe
         case .attributes: settings.costs.attributes
-        case .notify: settings.costs.notify
+        case .renewal, .notify: settings.costs.notify
         }
     }
 
@@ -150,7 +150,7 @@ package struct SpamGuard {
             switch kind {
             case .message, .chatState, .subscribe: break
             case .attributes: recipient = false
-            case .notify: (sender, recipient) = (false, false)
+            case .renewal, .notify: (sender, recipient) = (false, false)
             }
         }
     }

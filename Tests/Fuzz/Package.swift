@@ -18,12 +18,17 @@ let package = Package(
         .systemLibrary(name: "CExpat", path: "Parts/CExpat", pkgConfig: "expat"),
         .systemLibrary(name: "CIDN2", path: "Parts/CIDN2", pkgConfig: "libidn2"),
         .systemLibrary(name: "CLibCrypto", path: "Parts/CLibCrypto", pkgConfig: "libcrypto"),
+        .systemLibrary(name: "CLibXML2", path: "Parts/CLibXML2", pkgConfig: "libxml-2.0"),
         .systemLibrary(name: "CUnbound", path: "Parts/CUnbound"),
         .target(name: "Digests", dependencies: ["CLibCrypto"], path: "Parts/Digests"),
         .target(name: "EnvelopeModel", dependencies: [nio], path: "Parts/EnvelopeModel"),
         .target(name: "IMXWire", dependencies: ["EnvelopeModel", "Digests", nio], path: "Parts/IMXWire"),
         .target(name: "XMLStream", dependencies: ["CExpat", nio], path: "Parts/XMLStream"),
-        .target(name: "MessageFormats", dependencies: ["EnvelopeModel", nio], path: "Parts/MessageFormats"),
+        .target(
+            name: "MessageFormats",
+            dependencies: ["CLibXML2", "EnvelopeModel", nio],
+            path: "Parts/MessageFormats"
+        ),
         .target(
             name: "Discovery",
             dependencies: ["EnvelopeModel", "CUnbound", "CIDN2", nio],

@@ -88,6 +88,18 @@ import Testing
         #expect(codes(gate, Array(repeating: typing, count: 31)).count { $0 == nil } == 0)
     }
 
+    @Test("IMX 6.4(4): a renewal of a live subscription counts for the domain alone, whoever is served by it")
+    func renewals() throws {
+        let gate = try gate("classes: { default: { budgets: { sender-burst: 2, sender-per-minute: 1 } } }")
+        let wish = Envelope.Subscribe(id: try #require(SubscriptionID("s")), seconds: 600)
+        let all = try (0..<4).map { try message(.subscribe(wish), from: "bob@b.example", to: "u\($0)@a.example") }
+        #expect(codes(gate, all) == [nil, nil, 4004, 4004])
+        gate.hasLease = { presentity, watcher in
+            watcher.description == "bob@b.example" && presentity.description != "u0@a.example"
+        }
+        #expect(codes(gate, all) == [4004, nil, nil, nil])
+    }
+
     @Test("IMX 6.4(4): without a word in the file, no person is slowed and no flood goes through")
     func defaults() throws {
         let gate = try gate("")

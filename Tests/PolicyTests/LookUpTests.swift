@@ -39,26 +39,18 @@ import Testing
         #expect(decided > 1000)
     }
 
-    @Test("IMX 2.2: with a hundred thousand rules a case is decided by as many look-ups as with ten")
+    @Test("IMX 2.2: among a hundred thousand rules each case finds its own")
     func manyRules() throws {
-        var rules: [AccessRule] = []
-        for number in 0..<100_000 {
-            rules.append(try rule("deny", "message", to: "u\(number % 1000)@a.example", for: "p\(number)@b.example"))
+        let rules = try (0..<100_000).map {
+            try rule("deny", "message", to: "u\($0 % 1000)@a.example", for: "p\($0)@b.example")
         }
-        let clock = ContinuousClock()
-        var book = RuleBook([])
-        let made = clock.measure { book = RuleBook(rules) }
+        let book = RuleBook(rules)
         let owner = try user("u7@a.example")
-        let parties = try (0..<10_000).map { try user("p\($0)@b.example") }
-        var denied = 0
-        let taken = clock.measure {
-            for party in parties
-            where book.decide(.message, owner: owner, party: party, isContact: { false }).verdict == .deny {
-                denied += 1
-            }
+        let denied = try (0..<10_000).filter {
+            let party = try user("p\($0)@b.example")
+            return book.decide(.message, owner: owner, party: party, isContact: { false }).verdict == .deny
         }
-        #expect(denied == 10)
-        print("100000 rules made in \(made), 10000 cases decided in \(taken)")
+        #expect(denied == Array(stride(from: 7, to: 10_000, by: 1000)))
     }
 
     private static func address(_ random: inout Random) -> String {

@@ -93,6 +93,8 @@ import Testing
         spam = SpamGuard(SpamSettings(plain: plain))
         #expect(try send(11, .chatState, at: at(0), &spam).compactMap { $0 } == [.sender])
         #expect(try send(11, .notify, at: at(0), &spam).compactMap { $0 } == [.domain])
+        spam = SpamGuard(SpamSettings(plain: plain))
+        #expect(try send(21, .renewal, at: at(0), &spam).compactMap { $0 } == [.domain])
     }
 
     @Test("IMX 6.4(5): strangers are refused, or limited, until the recipient has written to them or approved them")

@@ -85,10 +85,6 @@ final class Node {
             logger: logger
         )
         self.core = core
-        let gate = Gate(PolicyTables(configuration))
-        gate.isHosted = { [unowned core] in core.serves($0) }
-        core.gate = { gate.refusal(of: $0, now: $1) }
-        self.gate = gate
         let security = PeerParts.security(configuration)
         self.security = security
         let transport = SocketTransport(
@@ -121,6 +117,16 @@ final class Node {
                 bus: bus
             )
         }
+        try PresenceMemory.join(
+            core,
+            state.database,
+            grace: configuration.timeouts.presenceGrace,
+            wallTime: WallTime.now,
+            logger: logger
+        )
+        let gate = Gate(PolicyTables(configuration))
+        self.gate = gate
+        PolicyParts.join(gate, to: core)
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
@@ -276,8 +282,11 @@ extension Node {
         trustPolicy.configuration = new
         if old.blocked != new.blocked { report.changes.append("block") }
         gate.replace(tables)
+        let isOtherSpam = old.saysOtherwiseOfSpam(than: new)
         if old.rules != new.rules { report.changes.append("rules") }
-        if old.saysOtherwiseOfSpam(than: new) { report.changes.append("spam") }
+        if isOtherSpam { report.changes.append("spam") }
+        let isOtherClass = !new.rules.isEmpty && (isOtherSpam || !domains.isEmpty)
+        if old.rules != new.rules || old.blocked != new.blocked || isOtherClass { core.rulesChanged() }
         front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info
@@ -301,6 +310,7 @@ extension Node {
                     name: $0.name,
                     deadline: $0.deadline,
                     maximumMessageOctets: $0.maxMessage,
+                    lease: $0.leaseSeconds,
                     laneLimits: LaneLimits(messages: $0.laneMessages, octets: $0.laneOctets)
                 )
             }

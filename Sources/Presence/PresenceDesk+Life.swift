@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+package import AdapterKit
+package import EnvelopeModel
+
+/// Time, links, and what adapters say.
+extension PresenceDesk {
+    /// Takes what an adapter says about presence. Whether it may speak for the parties was checked before.
+    package func take(_ event: PresenceEvent, at instant: Instant) {
+        tick(instant)
+        switch event {
+        case .asks(let watcher, let presentity, let name): ask(watcher, presentity, name)
+        case .givesUp(let watcher, let presentity): giveUp(watcher, presentity)
+        case .wants(let watcher, let presentity): want(watcher, presentity)
+        case .leaves(let watcher): leave(watcher)
+        case .approves(let presentity, let watcher): approve(presentity, watcher)
+        case .refuses(let presentity, let watcher): refuse(presentity, watcher)
+        case .publishes(let presentity, let watcher, let state): publish(presentity, watcher, state)
+        }
+    }
+
+    /// Whether anything is left to be done as time goes on.
+    package var isIdle: Bool {
+        watched.count == 0 && watching.count == 0 && fetches.isEmpty && away.isEmpty && sweeps.isEmpty
+    }
+
+    /// Does what is due; to be called about once a second.
+    package func advance(to instant: Instant) {
+        tick(instant)
+        for row in watched.takeDue(by: now) { watchedDue(row) }
+        for row in watching.takeDue(by: now) { watchingDue(row) }
+        answerFetches()
+        for (domain, since) in away where since > 0 && now >= addSaturating(since, settings.graceSeconds) {
+            away[domain] = 0
+            sweeps.append(Sweep(domains: [domain], purpose: .gone))
+        }
+        sweep()
+    }
+
+    private func watchedDue(_ row: UInt32) {
+        guard hasLease(row) else { return }
+        if watched[row].expires <= now {
+            counters.lapsed += 1
+            return end(row, .timedOut)  // IMX 3: a subscription that is not renewed ends by itself
+        }
+        watched.schedule(row, at: watched[row].expires)
+        if watched[row].flags.contains(.dirty) { notify(row) }
+    }
+
+    private func watchingDue(_ row: UInt32) {
+        let flags = watching[row].flags
+        if flags.contains(.fetch) {
+            show(row)  // nobody said anything: not there
+            return forget(watchingRow: row)
+        }
+        guard !flags.contains(.cancelling) else { return request(row) }
+        if watching[row].expires > 0, watching[row].expires <= now {
+            watching[row].expires = 0
+            hide(row)  // F.5: the approval is kept
+        }
+        // RFC 8048 §4.3: renewed while the watcher has a session, or while an answer is waited for.
+        if !flags.isDisjoint(with: [.session, .pending]) || !flags.contains(.approved) {
+            request(row)
+        } else if watching[row].expires > 0 {
+            watching.schedule(row, at: watching[row].expires)
+        }
+    }
+
+    private func answerFetches() {
+        var answered = 0
+        for fetch in fetches {
+            guard fetch.second <= now else { break }
+            answered += 1
+            let key = FetchKey(watcher: fetch.watcher, presentity: fetch.presentity)
+            var body = fetched.removeValue(forKey: key) ?? .none
+            if !fetch.isPolite, body == .none, let row = watchedRow(fetch.watcher, fetch.presentity) {
+                body = state(ofWatched: row)
+            }
+            let notification = Envelope.Notification(id: fetch.id, state: .active, sequence: 1)
+            requests.append(
+                Request(
+                    token: Self.noToken,
+                    operation: .notify(notification),
+                    source: fetch.presentity,
+                    destination: fetch.watcher,
+                    body: fetch.isPolite ? .none : body,
+                    name: nil
+                )
+            )
+        }
+        fetches.removeFirst(answered)
+    }
+
+    // MARK: Links
+
+    /// The link to the service of these domains has come up or gone.
+    package func linkChanged(of domains: [Domain], isUp: Bool, at instant: Instant) {
+        tick(instant)
+        if isUp {
+            for domain in domains { away[domain] = nil }
+            sweeps.append(Sweep(domains: Set(domains), purpose: .back))
+            sweep()
+        } else {
+            for domain in domains where away[domain] == nil { away[domain] = now }
+        }
+    }
+
+    /// The rules are others: every live subscription to users here is looked at again.
+    package func rulesChanged(at instant: Instant) {
+        tick(instant)
+        sweeps.append(Sweep(domains: nil, purpose: .rules))
+        sweep()
+    }
+
+    /// A walk over all rows, so many at a time, so that no burst comes of it.
+    struct Sweep {
+        enum Purpose {
+            /// The service is back: it is told, and asked, what still holds.
+            case back
+            /// The service has been away for too long: its users are shown as not there (RFC 2779 3.2.4).
+            case gone
+            case rules
+        }
+
+        let domains: Set<Domain>?
+        let purpose: Purpose
+        var watchedRow: UInt32 = 0
+        var watchingRow: UInt32 = 0
+    }
+
+    private func sweep() {
+        var left = Int(settings.pace)
+        while left > 0, !sweeps.isEmpty {
+            var sweep = sweeps[0]
+            let isDone = go(on: &sweep, &left)
+            if isDone { sweeps.removeFirst() } else { sweeps[0] = sweep }
+        }
+    }
+
+    /// Goes on with a walk; true at its end.
+    private func go(on sweep: inout Sweep, _ left: inout Int) -> Bool {
+        var seen = 0
+        while Int(sweep.watchedRow) < watched.rows.count {
+            guard left > 0, seen < 100_000 else { return endRound(&left) }
+            seen += 1
+            let row = sweep.watchedRow
+            sweep.watchedRow += 1
+            if watched[row].flags.contains(.live), concerns(sweep, watched[row].presentity) {
+                left -= 1
+                visit(watchedRow: row, sweep.purpose)
+            }
+        }
+        guard sweep.purpose == .back else { return true }
+        while Int(sweep.watchingRow) < watching.rows.count {
+            guard left > 0, seen < 100_000 else { return endRound(&left) }
+            seen += 1
+            let row = sweep.watchingRow
+            sweep.watchingRow += 1
+            if watching[row].flags.contains(.live), concerns(sweep, watching[row].watcher) {
+                left -= 1
+                tellAgain(row)
+            }
+        }
+        return true
+    }
+
+    /// The watcher's service is back: what it missed, and what it may have forgotten.
+    private func tellAgain(_ row: UInt32) {
+        let flags = watching[row].flags
+        if flags.contains(.over) {
+            let code = OutcomeCode(rawValue: UInt16(truncatingIfNeeded: watching[row].sequence))
+            return end(watchingRow: row, Outcome(code))
+        }
+        if flags.contains(.untold) {
+            watching[row].flags.remove(.untold)
+            save(watchingRow: row)
+            orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
+        }
+        if flags.contains(.dirty) || shown[row] != nil { show(row) }
+    }
+
+    private func endRound(_ left: inout Int) -> Bool {
+        left = 0
+        return false
+    }
+
+    private func concerns(_ sweep: Sweep, _ party: UInt32) -> Bool {
+        sweep.domains?.contains(parties.domain(party)) ?? true
+    }
+
+    private func visit(watchedRow row: UInt32, _ purpose: Sweep.Purpose) {
+        let flags = watched[row].flags
+        switch purpose {
+        case .back:
+            if flags.isSuperset(of: [.asked, .pending]) {
+                let (presentity, watcher) = (presentity(ofWatched: row), watcher(ofWatched: row))
+                orders.append(.ask(presentity: presentity, watcher: watcher, name: nil))
+            } else if hasLease(row), !flags.contains(.polite) {
+                probe(row)
+            }
+        case .gone:
+            statesByRow[row] = nil
+            statesByParty[watched[row].presentity] = nil
+            if hasLease(row), flags.isDisjoint(with: [.pending, .polite]) { notify(row) }
+        case .rules:
+            guard hasLease(row) else { return }
+            review(row, verdict(watcher(ofWatched: row), presentity(ofWatched: row)), nil)
+        }
+    }
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+package import EnvelopeModel
+
+/// The presentity's side: who watches users here.
+extension PresenceDesk {
+    // MARK: From watchers
+
+    /// A watcher asks for, renews or ends a subscription to a user here, or fetches once (RFC 3859 §3.2, §3.3).
+    package func subscribe(
+        _ wish: Envelope.Subscribe,
+        watcher: Address,
+        presentity: Address,
+        name: DisplayName?,
+        at instant: Instant
+    ) -> Outcome {
+        tick(instant)
+        let verdict = (wish.seconds == 0 ? verdictOnFetch ?? verdict : verdict)(watcher, presentity)
+        let row = watchedRow(watcher, presentity)
+        if wish.seconds == 0 {
+            if let row, hasLease(row), watched.id(of: row) == wish.id { return cancel(row, wish) }
+            return fetch(wish, watcher, presentity, verdict, row)
+        }
+        if let row, hasLease(row), watched.id(of: row) != wish.id {
+            return Outcome(.conflict, "another subscription is live")  // RFC 3859 §3.4.1, read as C.3 has it
+        }
+        if verdict == .deny {
+            if let row { end(row, .refused) }
+            return Outcome(.refused, "the presentity's rules refuse the watcher")
+        }
+        let seconds = granted(wish.seconds, presentity.domain)
+        if let row, hasLease(row) {
+            review(row, verdict, name)
+            return renew(row, seconds)
+        }
+        return begin(wish, watcher, presentity, name, verdict, seconds)
+    }
+
+    /// IMX 4.5.1: the lease that the presentity's domain grants.
+    private func granted(_ wished: UInt32, _ domain: Domain) -> UInt32 {
+        let bounds = lease(domain)
+        return min(max(wished, bounds.lowerBound), bounds.upperBound)
+    }
+
+    private func renew(_ row: UInt32, _ seconds: UInt32) -> Outcome {
+        counters.renewals += 1
+        extend(row, seconds)
+        save(watchedRow: row)
+        let flags = watched[row].flags
+        if flags.contains(.pending) { return Self.grant(.awaitingApproval, seconds) }
+        // Both sides compare: the watcher hears what we know, and we ask the service for what it knows.
+        notify(row)
+        if !flags.contains(.polite) { probe(row, comparing: true) }
+        return Self.grant(.delivered, seconds)
+    }
+
+    private func begin(
+        _ wish: Envelope.Subscribe,
+        _ watcher: Address,
+        _ presentity: Address,
+        _ name: DisplayName?,
+        _ verdict: PresenceVerdict,
+        _ seconds: UInt32
+    ) -> Outcome {
+        guard let row = watchedRow(watcher, presentity) ?? addWatched(watcher, presentity) else {
+            return Outcome(.shortOfResources, "too many subscriptions", retryAfter: 300)
+        }
+        watched.set(wish.id, of: row)
+        // Answers that concern an earlier lease are none for this one.
+        watched[row].generation &+= 1
+        watched[row].flags.remove(.inFlight)
+        watched[row].sequence = freshSequence(after: watched[row].sequence)
+        extend(row, seconds)
+        let isApproved = verdict == .allow || watched[row].flags.contains(.approved)
+        watched[row].flags.subtract([.pending, .polite, .last])
+        if verdict == .polite {
+            watched[row].flags.insert(.polite)  // RFC 2779 5.1.15
+        } else if !isApproved {
+            watched[row].flags.insert(.pending)
+        }
+        defer { save(watchedRow: row) }
+        if watched[row].flags.contains(.pending) {
+            ask(row, name)
+            return Self.grant(.awaitingApproval, seconds)
+        }
+        notify(row)
+        if verdict != .polite { probe(row) }
+        return Self.grant(.delivered, seconds)
+    }
+
+    private static func grant(_ code: OutcomeCode, _ seconds: UInt32) -> Outcome {
+        Outcome(code, details: Outcome.Details(grantedSeconds: seconds))
+    }
+
+    private func cancel(_ row: UInt32, _ wish: Envelope.Subscribe) -> Outcome {
+        if wish.forgets, watched[row].flags.contains(.asked) || watched[row].flags.contains(.approved) {
+            orders.append(.forget(presentity: presentity(ofWatched: row), watcher: watcher(ofWatched: row)))
+            watched[row].flags.subtract([.asked, .approved])
+        }
+        end(row, .delivered)
+        return .delivered
+    }
+
+    /// A fetch is answered after the same time, whatever is found out, so that a presentity who blocks politely cannot
+    /// be told from one who is not there.
+    private func fetch(
+        _ wish: Envelope.Subscribe,
+        _ watcher: Address,
+        _ presentity: Address,
+        _ verdict: PresenceVerdict,
+        _ row: UInt32?
+    ) -> Outcome {
+        let isApproved = verdict == .allow || row.map { watched[$0].flags.contains(.approved) } ?? false
+        guard verdict == .polite || (verdict != .deny && isApproved) else {
+            return Outcome(.refused, "the presentity has not approved the watcher")
+        }
+        guard fetches.count < 100_000 else {
+            return Outcome(.shortOfResources, "too many fetches", retryAfter: 5)
+        }
+        if verdict != .polite { orders.append(.probe(presentity: presentity, watcher: watcher)) }
+        fetches.append(
+            Fetch(
+                watcher: watcher,
+                presentity: presentity,
+                id: wish.id,
+                second: now + 2,
+                isPolite: verdict == .polite
+            )
+        )
+        return Self.grant(.delivered, 0)
+    }
+
+    // MARK: From the service
+
+    func approve(_ presentity: Address, _ watcher: Address) {
+        guard let row = watchedRow(watcher, presentity) ?? addWatched(watcher, presentity) else { return }
+        watched[row].flags.insert(.approved)
+        watched[row].flags.remove(.asked)
+        defer { save(watchedRow: row) }
+        guard watched[row].flags.contains(.pending) else { return }
+        watched[row].flags.remove(.pending)
+        guard hasLease(row) else { return }
+        notify(row)
+        if state(ofWatched: row) == .none { probe(row) }
+    }
+
+    func refuse(_ presentity: Address, _ watcher: Address) {
+        guard let row = watchedRow(watcher, presentity) else { return }
+        watched[row].flags.subtract([.approved, .asked])
+        // Who blocks politely has not refused, as far as anybody can see.
+        if watched[row].flags.contains(.polite) { return save(watchedRow: row) }
+        end(row, .refused)
+    }
+
+    func publish(_ presentity: Address, _ watcher: Address?, _ state: Body) {
+        guard let party = parties.find(presentity), watched.first(of: party) != nil else { return publishedUnwatched(presentity, watcher, state) }
+        guard let watcher else {
+            if statesByParty[party] ?? .none == state { return }
+            statesByParty[party] = state == .none ? nil : state
+            var row = watched.first(of: party)
+            while let current = row {
+                row = watched.next(after: current)
+                if statesByRow[current] == nil { changed(current) }
+            }
+            return
+        }
+        guard let row = watchedRow(watcher, presentity) else {
+            return publishedUnwatched(presentity, watcher, state)
+        }
+        let wasProbed = watched[row].flags.contains(.probed)
+        watched[row].flags.remove(.probed)
+        guard self.state(ofWatched: row) != state else { return }
+        if wasProbed { counters.drifts += 1 }
+        statesByRow[row] = state
+        changed(row)
+    }
+
+    /// RFC 2779 5.3.2: nobody is told who has not asked. A fetch that waits takes the state with it.
+    private func publishedUnwatched(_ presentity: Address, _ watcher: Address?, _ state: Body) {
+        guard let watcher, fetches.contains(where: { $0.watcher == watcher && $0.presentity == presentity }) else {
+            counters.undirected += 1
+            return
+        }
+        fetched[FetchKey(watcher: watcher, presentity: presentity)] = state
+    }
+
+    private func changed(_ row: UInt32) {
+        let flags = watched[row].flags
+        guard hasLease(row), !flags.contains(.pending), !flags.contains(.polite) else { return }
+        notify(row)
+    }
+
+    /// The rules may have changed since the lease began.
+    func review(_ row: UInt32, _ verdict: PresenceVerdict, _ name: DisplayName?) {
+        let flags = watched[row].flags
+        let isServed = flags.isDisjoint(with: [.pending, .polite])
+        switch verdict {
+        case .deny: end(row, .refused)
+        case .polite:
+            guard !flags.contains(.polite) else { return }
+            watched[row].flags.insert(.polite)
+            watched[row].flags.remove(.pending)
+            notify(row)
+        case .allow, .ask:
+            guard !isServed || (verdict == .ask && !flags.contains(.approved)) else { return }
+            watched[row].flags.subtract([.polite, .pending])
+            if verdict == .allow || flags.contains(.approved) {
+                notify(row)
+                probe(row)
+            } else {
+                watched[row].flags.insert(.pending)
+                ask(row, name)
+                if isServed { send(row, .pending, body: .none) }
+            }
+        }
+        save(watchedRow: row)
+    }
+
+    /// One request per pair: the presentity is not asked again and again.
+    private func ask(_ row: UInt32, _ name: DisplayName?) {
+        guard !watched[row].flags.contains(.asked) else { return }
+        watched[row].flags.insert(.asked)
+        orders.append(.ask(presentity: presentity(ofWatched: row), watcher: watcher(ofWatched: row), name: name))
+    }
+
+    // MARK: Notifications
+
+    /// Tells the watcher the present state; where a notification is on its way, once that has its answer. What changed
+    /// twice meanwhile is told once.
+    func notify(_ row: UInt32) {
+        guard !watched[row].flags.contains(.inFlight) else {
+            watched[row].flags.insert(.dirty)
+            return
+        }
+        send(row, .active, body: state(ofWatched: row))
+    }
+
+    private func send(_ row: UInt32, _ state: SubscriptionState, body: Body) {
+        guard let id = watched.id(of: row) else { return }
+        watched[row].flags.remove(.dirty)
+        watched[row].flags.insert(.inFlight)
+        watched[row].sequence &+= 1
+        counters.notifications += 1
+        requests.append(
+            Request(
+                token: token(row, .watched),
+                operation: .notify(Envelope.Notification(id: id, state: state, sequence: watched[row].sequence)),
+                source: presentity(ofWatched: row),
+                destination: watcher(ofWatched: row),
+                body: watched[row].flags.contains(.polite) ? .none : body,
+                name: nil
+            )
+        )
+    }
+
+    /// A notification has its outcome.
+    func notified(_ row: UInt32, _ outcome: Outcome) {
+        watched[row].flags.remove(.inFlight)
+        if watched[row].flags.contains(.last) { return removeIfIdle(row) }
+        guard hasLease(row) else { return }
+        switch outcome.code {
+        case .noSuchSubscription, .noSuchUser, .refused, .addressInvalid:
+            // The watcher's side knows nothing of it (any more): so do we from now on.
+            counters.drifts += 1
+            drop(row)
+        case _ where outcome.disposition == .delivered && outcome.code != .uncertain:
+            watched[row].failures = 0
+            if watched[row].flags.contains(.dirty) { notify(row) }
+        default:
+            watched[row].failures = min(watched[row].failures + 1, 20)
+            watched[row].flags.insert(.dirty)
+            let pause = pause(after: watched[row].failures, retryAfter: outcome.details?.retryAfter)
+            watched.schedule(row, at: min(now + pause, watched[row].expires))
+        }
+    }
+
+    // MARK: Ends
+
+    /// Ends the lease, tells the watcher why with one last notification, and keeps an approval.
+    func end(_ row: UInt32, _ code: OutcomeCode) {
+        guard hasLease(row) else { return removeIfIdle(row) }
+        watched[row].expires = 0
+        watched.schedule(row, at: 0)
+        watched[row].flags.subtract([.pending, .polite, .dirty])
+        send(row, .ended(code), body: .none)
+        watched[row].flags.insert(.last)
+        save(watchedRow: row)
+    }
+
+    /// Ends the lease without a word.
+    func drop(_ row: UInt32) {
+        watched[row].expires = 0
+        watched.schedule(row, at: 0)
+        watched[row].flags.subtract([.pending, .polite, .dirty])
+        removeIfIdle(row)
+    }
+
+    /// A row lives while it has a lease, a request at the presentity, or an approval.
+    private func removeIfIdle(_ row: UInt32) {
+        watched[row].flags.remove(.last)
+        guard !hasLease(row) else { return }
+        let flags = watched[row].flags
+        guard flags.isDisjoint(with: [.approved, .asked]) else { return save(watchedRow: row) }
+        guard !flags.contains(.inFlight) else { return watched[row].flags.formUnion(.last) }
+        forget(watchedRow: row)
+    }
+}

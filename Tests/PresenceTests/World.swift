@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import NIOCore
+
+@testable import Presence
+
+/// Two parties of a subscription.
+struct Pair: Hashable {
+    let watcher: Address
+    let presentity: Address
+}
+
+/// A network of desks, each with a service of its own, on a virtual clock, with faults from a seed.
+final class World {
+    private struct Event {
+        let time: UInt64
+        let order: UInt64
+        let body: () -> Void
+    }
+
+    private(set) var now = Instant.start
+    private(set) var nodes: [Domain: Node] = [:]
+    private var events: [Event] = []
+    private var counter: UInt64 = 0
+    var generator: SeededGenerator
+    /// How likely a request is lost on its way, and its answer on the way back, in percent.
+    var loss = 0
+    /// The longest time that anything takes on its way.
+    var latency = Interval.milliseconds(50)
+    /// Sees each notification that arrives.
+    var onNotification: ((Pair, Envelope.Notification) -> Void)?
+    /// The requests that were sent, for tests that look at them.
+    private(set) var sent: [PresenceDesk.Request] = []
+
+    init(seed: UInt64 = 1) { generator = SeededGenerator(seed: seed) }
+
+    func add(
+        _ domain: String,
+        lease: ClosedRange<UInt32> = 60...1_800,
+        configure: (inout PresenceDesk.Settings) -> Void = { _ in }
+    ) -> Node {
+        guard let name = Domain(domain) else { preconditionFailure("no domain: \(domain)") }
+        var settings = PresenceDesk.Settings()
+        configure(&settings)
+        let node = Node(name, self, settings)
+        node.lease = lease
+        nodes[name] = node
+        return node
+    }
+
+    func schedule(after interval: Interval, _ body: @escaping () -> Void) {
+        counter += 1
+        let event = Event(time: (now + interval).nanoseconds, order: counter, body: body)
+        let place = events.firstIndex { ($0.time, $0.order) > (event.time, event.order) } ?? events.endIndex
+        events.insert(event, at: place)
+    }
+
+    /// Lets time pass; the desks' clocks tick every second.
+    func run(for interval: Interval) {
+        let end = now + interval
+        while let first = events.first, first.time <= end.nanoseconds {
+            events.removeFirst()
+            now = max(now, Instant(nanoseconds: first.time))
+            first.body()
+        }
+        now = end
+    }
+
+    private var delay: Interval {
+        Interval(nanoseconds: Int64.random(in: 1...latency.nanoseconds, using: &generator))
+    }
+
+    private func isLost() -> Bool { loss > 0 && Int.random(in: 0..<100, using: &generator) < loss }
+
+    /// Carries a request to the other side and its outcome back; pairs keep their order, as they do in lanes.
+    func carry(_ request: PresenceDesk.Request, from node: Node) {
+        sent.append(request)
+        let life = node.life
+        let answer = { [self] (outcome: Outcome) in
+            schedule(after: delay) {
+                guard node.life == life else { return }
+                node.desk.settled(request.token, outcome, at: self.now)
+                node.drain()
+            }
+        }
+        if isLost() { return answer(Outcome(.unavailable)) }
+        let lane = Pair(watcher: request.source, presentity: request.destination)
+        let arrival = max(laneFree[lane] ?? now, now + delay)
+        laneFree[lane] = arrival
+        schedule(after: arrival - now) { [self] in
+            guard let other = nodes[request.destination.domain], other.isRunning else {
+                return answer(Outcome(.unavailable))
+            }
+            let outcome = other.take(request)
+            answer(isLost() ? Outcome(.uncertain) : outcome)
+        }
+    }
+
+    private var laneFree: [Pair: Instant] = [:]
+}
+
+/// One aggregator's desk and the service behind it.
+final class Node {
+    let domain: Domain
+    private unowned let world: World
+    private let settings: PresenceDesk.Settings
+    private(set) var desk: PresenceDesk
+    /// Counts the processes of this node.
+    private(set) var life = 0
+    private(set) var isRunning = true
+    /// What stands on disk.
+    private var disk: [Key: PresenceRecord] = [:]
+    let service = Service()
+    private(set) var isLinked = true
+    var verdict: (Address, Address) -> PresenceVerdict = { _, _ in .ask }
+    var lease: ClosedRange<UInt32> = 60...1_800
+
+    private struct Key: Hashable {
+        let side: PresenceSide
+        let pair: Pair
+    }
+
+    init(_ domain: Domain, _ world: World, _ settings: PresenceDesk.Settings) {
+        self.domain = domain
+        self.world = world
+        self.settings = settings
+        desk = Self.makeDesk(settings, world)
+        tick()
+    }
+
+    private static func makeDesk(_ settings: PresenceDesk.Settings, _ world: World) -> PresenceDesk {
+        let wall = WallTime(milliseconds: 1_800_000_000_000 + Int64(world.now.nanoseconds / 1_000_000))
+        let seed = world.generator.next()
+        return PresenceDesk(
+            settings: settings,
+            now: world.now,
+            wallTime: wall,
+            generator: SeededGenerator(seed: seed)
+        )
+    }
+
+    private func tick() {
+        let life = life
+        world.schedule(after: .seconds(1)) { [self] in
+            guard self.life == life, isRunning else { return }
+            desk.advance(to: world.now)
+            drain()
+            tick()
+        }
+    }
+
+    func take(_ request: PresenceDesk.Request) -> Outcome {
+        defer { drain() }
+        attend()
+        switch request.operation {
+        case .subscribe(let wish):
+            return desk.subscribe(
+                wish,
+                watcher: request.source,
+                presentity: request.destination,
+                name: request.name,
+                at: world.now
+            )
+        case .notify(let notification):
+            world.onNotification?(Pair(watcher: request.destination, presentity: request.source), notification)
+            return desk.notify(
+                notification,
+                presentity: request.source,
+                watcher: request.destination,
+                body: request.body,
+                at: world.now
+            )
+        default: return Outcome(.notUnderstood)
+        }
+    }
+
+    /// Tells the desk something, if the link stands.
+    func tell(_ event: PresenceEvent) {
+        guard isLinked, isRunning else { return }
+        attend()
+        desk.take(event, at: world.now)
+        drain()
+    }
+
+    func drain() {
+        while !(desk.orders.isEmpty && desk.requests.isEmpty && desk.changes.isEmpty) {
+            let (orders, requests, changes) = (desk.orders, desk.requests, desk.changes)
+            desk.orders = []
+            desk.requests = []
+            desk.changes = []
+            for change in changes { write(change) }
+            for request in requests { world.carry(request, from: self) }
+            for order in orders where isLinked { service.take(order).forEach { tell($0) } }
+        }
+    }
+
+    private func attend() {
+        desk.verdict = { [unowned self] in verdict($0, $1) }
+        desk.lease = { [unowned self] _ in lease }
+    }
+
+    private func write(_ change: PresenceChange) {
+        switch change {
+        case .save(let record):
+            disk[Key(side: record.side, pair: Pair(watcher: record.watcher, presentity: record.presentity))] = record
+        case .remove(let side, let watcher, let presentity):
+            disk[Key(side: side, pair: Pair(watcher: watcher, presentity: presentity))] = nil
+        }
+    }
+
+    /// Ends the process as SIGKILL would; what is on disk stays.
+    func kill() {
+        isRunning = false
+        life += 1
+    }
+
+    /// Starts another process. The service's link comes up with it.
+    func start() {
+        guard !isRunning else { return }
+        isRunning = true
+        life += 1
+        desk = Self.makeDesk(settings, world)
+        attend()
+        for record in disk.values.sorted(by: { "\($0.watcher)\($0.presentity)" < "\($1.watcher)\($1.presentity)" }) {
+            desk.restore(record)
+        }
+        tick()
+        desk.linkChanged(of: [domain], isUp: isLinked, at: world.now)
+        drain()
+    }
+
+    func setLink(_ isUp: Bool) {
+        isLinked = isUp
+        guard isRunning else { return }
+        desk.linkChanged(of: [domain], isUp: isUp, at: world.now)
+        drain()
+    }
+
+    func reviewRules() {
+        attend()
+        desk.rulesChanged(at: world.now)
+        drain()
+    }
+
+    // MARK: What users do
+
+    func watch(_ watcher: Address, _ presentity: Address) {
+        service.wishes.insert(Pair(watcher: watcher, presentity: presentity))
+        tell(.asks(watcher: watcher, presentity: presentity, name: nil))
+    }
+
+    func unwatch(_ watcher: Address, _ presentity: Address) {
+        let pair = Pair(watcher: watcher, presentity: presentity)
+        service.wishes.remove(pair)
+        service.views[pair] = nil
+        tell(.givesUp(watcher: watcher, presentity: presentity))
+    }
+
+    /// Changes a user's state and tells it to those who are approved, each on its own, as XMPP servers do.
+    func set(_ user: Address, _ state: String?, isTold: Bool = true) {
+        service.states[user] = state.map { Body.entity(ByteBuffer(string: $0)) }
+        guard isTold else { return }
+        for pair in service.approvals where pair.presentity == user {
+            tell(.publishes(presentity: user, watcher: pair.watcher, state: service.states[user] ?? .none))
+        }
+    }
+
+    func refuse(_ presentity: Address, _ watcher: Address) {
+        service.approvals.remove(Pair(watcher: watcher, presentity: presentity))
+        tell(.refuses(presentity: presentity, watcher: watcher))
+    }
+}
+
+/// A service as an adapter shows it: users with states, wishes and approvals.
+final class Service {
+    var states: [Address: Body] = [:]
+    /// Whom users here wish to watch.
+    var wishes: Set<Pair> = []
+    /// Who may watch users here.
+    var approvals: Set<Pair> = []
+    /// What users here see.
+    var views: [Pair: Body] = [:]
+    /// What users here were told of their wishes.
+    var granted: Set<Pair> = []
+    var ends: [Pair: Outcome] = [:]
+    /// Whether users here say yes, no, or nothing.
+    var answer: ((Pair) -> Bool?) = { _ in true }
+    var orders: [PresenceOrder] = []
+
+    func take(_ order: PresenceOrder) -> [PresenceEvent] {
+        orders.append(order)
+        switch order {
+        case .ask(let presentity, let watcher, _):
+            let pair = Pair(watcher: watcher, presentity: presentity)
+            guard let isApproved = answer(pair) else { return [] }
+            guard isApproved else { return [.refuses(presentity: presentity, watcher: watcher)] }
+            approvals.insert(pair)
+            return [
+                .approves(presentity: presentity, watcher: watcher),
+                .publishes(presentity: presentity, watcher: watcher, state: states[presentity] ?? .none),
+            ]
+        case .forget(let presentity, let watcher):
+            approvals.remove(Pair(watcher: watcher, presentity: presentity))
+            return []
+        case .probe(let presentity, let watcher):
+            let pair = Pair(watcher: watcher, presentity: presentity)
+            guard approvals.contains(pair) else { return [.refuses(presentity: presentity, watcher: watcher)] }
+            return [.publishes(presentity: presentity, watcher: watcher, state: states[presentity] ?? .none)]
+        case .approved(let watcher, let presentity):
+            granted.insert(Pair(watcher: watcher, presentity: presentity))
+        case .ended(let watcher, let presentity, let outcome):
+            let pair = Pair(watcher: watcher, presentity: presentity)
+            granted.remove(pair)
+            views[pair] = nil
+            ends[pair] = outcome
+            if outcome.code != .delivered { wishes.remove(pair) }
+        case .show(let watcher, let presentity, let state):
+            views[Pair(watcher: watcher, presentity: presentity)] = state == .none ? nil : state
+        }
+        return []
+    }
+}
+
+/// A generator whose every run can be repeated from its seed.
+struct SeededGenerator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z &>> 31)
+    }
+}
+
+func address(_ text: String) -> Address {
+    guard let address = Address(text) else { preconditionFailure("no address: \(text)") }
+    return address
+}
+
+func document(_ text: String) -> Body { .entity(ByteBuffer(string: text)) }
