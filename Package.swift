@@ -110,13 +110,15 @@ let package = Package(
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
-            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]
+            dependencies: [
+                "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Presence", "Store", nio, logging,
+            ]
         ),
         .testTarget(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
+                "Discovery", "Presence", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         // What tests of several targets need.
@@ -185,6 +187,13 @@ if Context.environment["IMX_BENCHMARK"] != nil {
                 logging,
             ],
             path: "Tests/Benchmarks/Pair"
+        )
+    )
+    package.targets.append(
+        .executableTarget(
+            name: "imx-leases",
+            dependencies: ["EnvelopeModel", "Presence", "Store", nio],
+            path: "Tests/Benchmarks/Leases"
         )
     )
 }
