@@ -65,6 +65,10 @@ public final class AggregatorCore {
     /// Called with every outcome other than "delivered".
     public var onFailure: ((FailedEnvelope) -> Void)?
 
+    /// Says why an envelope is turned away although there would be room for it; nil lets it in. The operator's own tool is
+    /// not asked about.
+    public var gate: ((Envelope, Instant) -> Outcome?)?
+
     /// Called at the end of every turn with the book as it then stands.
     public var onTurn: ((Ledger) -> Void)?
 

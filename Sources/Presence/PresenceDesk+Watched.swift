@@ -15,7 +15,7 @@ extension PresenceDesk {
         at instant: Instant
     ) -> Outcome {
         tick(instant)
-        let verdict = verdict(watcher, presentity)
+        let verdict = (wish.seconds == 0 ? verdictOnFetch ?? verdict : verdict)(watcher, presentity)
         let row = watchedRow(watcher, presentity)
         if wish.seconds == 0 {
             if let row, hasLease(row), watched.id(of: row) == wish.id { return cancel(row, wish) }
