@@ -93,7 +93,7 @@ let package = Package(
         .executableTarget(
             name: "imx",
             dependencies: [
-                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "IMXFront",
+                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence", "IMXFront",
                 "IMXWire", "MessageFormats", "Digests", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
                 nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -109,13 +109,15 @@ let package = Package(
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
-            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]
+            dependencies: [
+                "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Presence", "Store", nio, logging,
+            ]
         ),
         .testTarget(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
+                "Discovery", "Presence", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         // What tests of several targets need.
@@ -183,6 +185,13 @@ if Context.environment["IMX_BENCHMARK"] != nil {
                 logging,
             ],
             path: "Tests/Benchmarks/Pair"
+        )
+    )
+    package.targets.append(
+        .executableTarget(
+            name: "imx-leases",
+            dependencies: ["EnvelopeModel", "Presence", "Store", nio],
+            path: "Tests/Benchmarks/Leases"
         )
     )
 }

@@ -259,6 +259,8 @@ extension AggregatorConfiguration {
                 trust: try entry.text("trust"),
                 maxMessage: try entry.integer("max-message"),
                 deadline: try entry.duration("deadline"),
+                lease: try entry.duration("lease"),
+                leastLease: try entry.duration("least-lease"),
                 laneMessages: try entry.integer("lane-messages"),
                 laneOctets: try entry.integer("lane-octets")
             )
@@ -342,5 +344,6 @@ extension AggregatorConfiguration.Timeouts {
         reconnect = try settings.duration("reconnect")
         reconnectMost = try settings.duration("reconnect-most")
         repeatWindow = try settings.duration("repeat-window")
+        presenceGrace = try settings.duration("presence-grace")
     }
 }

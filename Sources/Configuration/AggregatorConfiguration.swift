@@ -141,6 +141,8 @@ package struct AggregatorConfiguration: Sendable {
         package let reconnectMost: Interval
         /// How long a message identifier is remembered.
         package let repeatWindow: Interval
+        /// How long a service may be away before its users are shown as not there.
+        package let presenceGrace: Interval
     }
 
     /// Settings that domains share.
@@ -153,6 +155,10 @@ package struct AggregatorConfiguration: Sendable {
         package let maxMessage: Int
         /// How long a message may wait.
         package let deadline: Interval
+        /// The longest lease that a subscription to a user is granted (IMX 4.5.1).
+        package let lease: Interval
+        /// The shortest one.
+        package let leastLease: Interval
         /// Messages without an outcome in one lane.
         package let laneMessages: Int
         /// Octets of those messages.

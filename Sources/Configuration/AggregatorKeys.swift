@@ -332,6 +332,12 @@ package enum AggregatorKeys {
             .defaultsTo("10m"),
             "How long a message identifier is remembered"
         ),
+        SettingsKey(
+            "presence-grace",
+            .duration(.seconds(1) ... .seconds(3_600)),
+            .defaultsTo("1m"),
+            "How long a service's link may be down before watchers are shown that its users are not there"
+        ),
     ]
 
     static let domainClass: [SettingsKey] = [
@@ -352,6 +358,18 @@ package enum AggregatorKeys {
             .duration(.seconds(1) ... .seconds(600)),
             .defaultsTo("30s"),
             "How long a message may wait before its sender is told that it expired"
+        ),
+        SettingsKey(
+            "lease",
+            .duration(.seconds(60) ... .seconds(7 * 86_400)),
+            .defaultsTo("30m"),
+            "The longest time that a subscription to a user's presence is granted before it must be renewed"
+        ),
+        SettingsKey(
+            "least-lease",
+            .duration(.seconds(10) ... .seconds(86_400)),
+            .defaultsTo("1m"),
+            "The shortest such time; watchers who wish for less are granted this"
         ),
         SettingsKey(
             "lane-messages",

@@ -82,10 +82,10 @@ extension PresenceDesk {
         watched.schedule(row, at: watched[row].expires)
     }
 
-    /// Asks the service for the state, at the latest once in each lease, so that a change behind our back is found.
-    func probe(_ row: UInt32) {
+    /// Asks the service for the state; `comparing` where the answer should be what is known already.
+    func probe(_ row: UInt32, comparing: Bool = false) {
         guard away[presentity(ofWatched: row).domain] == nil else { return }
-        watched[row].flags.insert(.probed)
+        if comparing { watched[row].flags.insert(.probed) }
         orders.append(.probe(presentity: presentity(ofWatched: row), watcher: watcher(ofWatched: row)))
     }
 

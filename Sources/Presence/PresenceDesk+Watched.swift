@@ -38,7 +38,7 @@ extension PresenceDesk {
 
     /// IMX 4.5.1: the lease that the presentity's domain grants.
     private func granted(_ wished: UInt32, _ domain: Domain) -> UInt32 {
-        let bounds = settings.lease(domain)
+        let bounds = lease(domain)
         return min(max(wished, bounds.lowerBound), bounds.upperBound)
     }
 
@@ -50,7 +50,7 @@ extension PresenceDesk {
         if flags.contains(.pending) { return Self.grant(.awaitingApproval, seconds) }
         // Both sides compare: the watcher hears what we know, and we ask the service for what it knows.
         notify(row)
-        if !flags.contains(.polite) { probe(row) }
+        if !flags.contains(.polite) { probe(row, comparing: true) }
         return Self.grant(.delivered, seconds)
     }
 

@@ -37,8 +37,6 @@ package final class PresenceDesk {
     }
 
     package struct Settings: Sendable {
-        /// The longest and the shortest lease in seconds that a presentity's domain grants.
-        package var lease: @Sendable (Domain) -> ClosedRange<UInt32>
         /// What a watcher asks for, in seconds.
         package var wishedSeconds: UInt32 = 1_800
         /// How long a service's link may be down before its users are shown as not there, in seconds.
@@ -50,12 +48,12 @@ package final class PresenceDesk {
         /// How many rows a second are taken up again after a restart or when a link comes back.
         package var pace: UInt32 = 2_000
 
-        package init(lease: @escaping @Sendable (Domain) -> ClosedRange<UInt32> = { _ in 60...1_800 }) {
-            self.lease = lease
-        }
+        package init() {}
     }
 
     package let settings: Settings
+    /// The shortest and the longest lease in seconds that a domain here grants (IMX 4.5.1).
+    package var lease: (Domain) -> ClosedRange<UInt32> = { _ in 60...1_800 }
     /// Decides between two parties; the second is a user here.
     package var verdict: (_ watcher: Address, _ presentity: Address) -> PresenceVerdict = { _, _ in .ask }
     /// Called with what adapters are to do, in order, once a call is over.

@@ -48,6 +48,7 @@ extension StateDatabase {
                     """
             )
         }
+        migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptionsTable) }
         return migrator
     }
 

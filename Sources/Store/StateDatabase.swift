@@ -69,10 +69,19 @@ public final class StateDatabase: Sendable {
     struct Pending {
         var outcomes: [OutcomeRecord] = []
         var trust: [Domain: TrustRecord] = [:]
+        var changes: [SubscriptionChange] = []
         var totals: (LedgerTotals, WallTime)?
         var isScheduled = false
         var lost: UInt64 = 0
         var lostTrust: UInt64 = 0
+        var lostChanges: UInt64 = 0
+
+        /// Takes changes where there is room; those that wait longest stay.
+        mutating func take(_ more: [SubscriptionChange]) {
+            let room = max(0, StateDatabase.pendingChangesLimit - changes.count)
+            changes += more.prefix(room)
+            lostChanges += UInt64(more.count - min(room, more.count))
+        }
 
         /// Takes a row where there is room or where it replaces one; those that wait longest stay.
         mutating func take(_ record: TrustRecord) {
@@ -113,6 +122,8 @@ public final class StateDatabase: Sendable {
 
     /// How often what a domain has proved could not be kept, because the disk was too slow or failed.
     public var lostTrust: UInt64 { pending.withLock(\.lostTrust) }
+
+    var lostSubscriptionChanges: UInt64 { pending.withLock(\.lostChanges) }
 
     // MARK: The event loop's calls
 
@@ -155,6 +166,7 @@ public final class StateDatabase: Sendable {
             let batch = pending
             pending.outcomes = []
             pending.trust = [:]
+            pending.changes = []
             pending.totals = nil
             pending.isScheduled = false
             return batch
@@ -166,6 +178,7 @@ public final class StateDatabase: Sendable {
                 if !batch.outcomes.isEmpty { try StateDatabase.trim(to: keptOutcomes, db) }
                 for trust in batch.trust.values { try StateDatabase.write(trust, db) }
                 if !batch.trust.isEmpty { try StateDatabase.trimTrust(db) }
+                try StateDatabase.write(batch.changes, db)
                 if let (totals, time) = batch.totals, let run {
                     try StateDatabase.book(totals, run: run, seen: time, db)
                 }
@@ -179,6 +192,9 @@ public final class StateDatabase: Sendable {
                 let newer = pending.trust
                 pending.trust = batch.trust
                 for record in newer.values { pending.take(record) }
+                let newerChanges = pending.changes
+                pending.changes = batch.changes
+                pending.take(newerChanges)
             }
         }
     }

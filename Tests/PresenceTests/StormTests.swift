@@ -21,8 +21,7 @@ struct StormTests {
         let world = World(seed: UInt64(seed))
         var random = SeededGenerator(seed: UInt64(seed) &* 31 &+ 5)
         let nodes = ["a.example", "b.example", "c.example"].map { name in
-            world.add(name) {
-                $0.lease = { _ in 60...StormTests.lease }
+            world.add(name, lease: 60...StormTests.lease) {
                 $0.wishedSeconds = StormTests.lease
                 $0.graceSeconds = 20
             }

@@ -35,11 +35,16 @@ final class World {
 
     init(seed: UInt64 = 1) { generator = SeededGenerator(seed: seed) }
 
-    func add(_ domain: String, configure: (inout PresenceDesk.Settings) -> Void = { _ in }) -> Node {
+    func add(
+        _ domain: String,
+        lease: ClosedRange<UInt32> = 60...1_800,
+        configure: (inout PresenceDesk.Settings) -> Void = { _ in }
+    ) -> Node {
         guard let name = Domain(domain) else { preconditionFailure("no domain: \(domain)") }
         var settings = PresenceDesk.Settings()
         configure(&settings)
         let node = Node(name, self, settings)
+        node.lease = lease
         nodes[name] = node
         return node
     }
@@ -109,6 +114,7 @@ final class Node {
     let service = Service()
     private(set) var isLinked = true
     var verdict: (Address, Address) -> PresenceVerdict = { _, _ in .ask }
+    var lease: ClosedRange<UInt32> = 60...1_800
 
     private struct Key: Hashable {
         let side: PresenceSide
@@ -146,7 +152,7 @@ final class Node {
 
     func take(_ request: PresenceDesk.Request) -> Outcome {
         defer { drain() }
-        desk.verdict = { [unowned self] in verdict($0, $1) }
+        attend()
         switch request.operation {
         case .subscribe(let wish):
             return desk.subscribe(
@@ -172,7 +178,7 @@ final class Node {
     /// Tells the desk something, if the link stands.
     func tell(_ event: PresenceEvent) {
         guard isLinked, isRunning else { return }
-        desk.verdict = { [unowned self] in verdict($0, $1) }
+        attend()
         desk.take(event, at: world.now)
         drain()
     }
@@ -187,6 +193,11 @@ final class Node {
             for request in requests { world.carry(request, from: self) }
             for order in orders where isLinked { service.take(order).forEach { tell($0) } }
         }
+    }
+
+    private func attend() {
+        desk.verdict = { [unowned self] in verdict($0, $1) }
+        desk.lease = { [unowned self] _ in lease }
     }
 
     private func write(_ change: PresenceChange) {
@@ -210,7 +221,7 @@ final class Node {
         isRunning = true
         life += 1
         desk = Self.makeDesk(settings, world)
-        desk.verdict = { [unowned self] in verdict($0, $1) }
+        attend()
         for record in disk.values.sorted(by: { "\($0.watcher)\($0.presentity)" < "\($1.watcher)\($1.presentity)" }) {
             desk.restore(record)
         }
@@ -223,6 +234,12 @@ final class Node {
         isLinked = isUp
         guard isRunning else { return }
         desk.linkChanged(of: [domain], isUp: isUp, at: world.now)
+        drain()
+    }
+
+    func reviewRules() {
+        attend()
+        desk.rulesChanged(at: world.now)
         drain()
     }
 

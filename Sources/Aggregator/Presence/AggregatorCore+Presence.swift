@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
-import EnvelopeModel
+package import EnvelopeModel
 package import Presence
 
 /// Presence: who speaks for whom, and the ways between adapters, the desk and other sides.
@@ -10,6 +10,14 @@ extension AggregatorCore {
     package func attachPresence(_ desk: PresenceDesk) {
         self.desk = desk
         agent = attach(named: "presence", authority: .operatorTool) { PresenceAgent(host: $0, core: self) }
+    }
+
+    /// The time on the core's clock.
+    package var time: Instant { scheduler.now }
+
+    /// The shortest and the longest lease that a domain here grants, in seconds.
+    package func lease(of domain: Domain) -> ClosedRange<UInt32> {
+        directory[domain]?.domainClass.lease ?? DomainClass().lease
     }
 
     // MARK: From adapters
@@ -64,6 +72,7 @@ extension AggregatorCore {
                 at: now
             )
         case .notify(let notification):
+            attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
             if envelope.hasDetails { attributeCache.keep(envelope, now: now) }
             return desk.notify(
                 notification,

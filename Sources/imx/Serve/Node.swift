@@ -114,6 +114,13 @@ final class Node {
                 bus: bus
             )
         }
+        try PresenceMemory.join(
+            core,
+            state.database,
+            grace: configuration.timeouts.presenceGrace,
+            wallTime: WallTime.now,
+            logger: logger
+        )
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
@@ -290,6 +297,7 @@ extension Node {
                     name: $0.name,
                     deadline: $0.deadline,
                     maximumMessageOctets: $0.maxMessage,
+                    lease: $0.leaseSeconds,
                     laneLimits: LaneLimits(messages: $0.laneMessages, octets: $0.laneOctets)
                 )
             }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+public import EnvelopeModel
+import Foundation
+import GRDB
+import NIOCore
+
+/// Subscriptions, so that a restart changes nothing for anybody (RFC 3859 §3.4).
+extension StateDatabase {
+    /// One side of a subscription.
+    public struct SubscriptionRecord: Sendable, Hashable {
+        /// Which side: 0 where users here are watched, 1 where they watch.
+        public var side: UInt8
+        /// Who watches.
+        public var watcher: Address
+        /// Who is watched.
+        public var presentity: Address
+        /// The subscription's identifier; none where there is no lease.
+        public var id: [UInt8]
+        /// What it is in, as the program counts it.
+        public var flags: UInt16
+        /// When the lease is over; nil where there is none.
+        public var expires: WallTime?
+        /// The number of the last notification.
+        public var sequence: UInt64
+
+        /// Makes a record.
+        public init(
+            side: UInt8,
+            watcher: Address,
+            presentity: Address,
+            id: [UInt8],
+            flags: UInt16,
+            expires: WallTime?,
+            sequence: UInt64
+        ) {
+            self.side = side
+            self.watcher = watcher
+            self.presentity = presentity
+            self.id = id
+            self.flags = flags
+            self.expires = expires
+            self.sequence = sequence
+        }
+    }
+
+    /// Something that happened to a subscription.
+    public enum SubscriptionChange: Sendable, Hashable {
+        /// It is as the record says.
+        case save(SubscriptionRecord)
+        /// It is gone.
+        case remove(side: UInt8, watcher: Address, presentity: Address)
+    }
+
+    /// The most changes that may wait for the disk.
+    static let pendingChangesLimit = 500_000
+
+    /// How many changes could not be kept, because the disk was too slow or failed. What is lost is learnt again within
+    /// one lease.
+    public var lostChanges: UInt64 { lostSubscriptionChanges }
+
+    /// Keeps changes, in order. Never waits.
+    public func record(_ changes: [SubscriptionChange]) {
+        schedule { $0.take(changes) }
+    }
+
+    /// Hands every subscription to `body`. Waits for the disk.
+    public func subscriptions(_ body: (SubscriptionRecord) -> Void) throws {
+        try queue.read { db in
+            let rows = try Row.fetchCursor(
+                db,
+                sql: "SELECT side, watcher, presentity, id, flags, expires, sequence FROM subscriptions"
+            )
+            while let row = try rows.next() {
+                // By place and not by name: there may be a million.
+                guard let watcher = Address(row[1] as String), let presentity = Address(row[2] as String) else {
+                    continue
+                }
+                body(
+                    SubscriptionRecord(
+                        side: UInt8(truncatingIfNeeded: row[0] as Int64),
+                        watcher: watcher,
+                        presentity: presentity,
+                        id: Array(row[3] as Data),
+                        flags: UInt16(truncatingIfNeeded: row[4] as Int64),
+                        expires: (row[5] as Int64?).map { WallTime(milliseconds: $0) },
+                        sequence: UInt64(bitPattern: row[6] as Int64)
+                    )
+                )
+            }
+        }
+    }
+
+    static let subscriptionsTable = """
+        CREATE TABLE subscriptions (
+            side INTEGER NOT NULL,
+            watcher TEXT NOT NULL,
+            presentity TEXT NOT NULL,
+            id BLOB NOT NULL,
+            flags INTEGER NOT NULL,
+            expires INTEGER,
+            sequence INTEGER NOT NULL,
+            PRIMARY KEY (side, watcher, presentity)
+        ) WITHOUT ROWID;
+        """
+
+    static func write(_ changes: [SubscriptionChange], _ db: Database) throws {
+        guard !changes.isEmpty else { return }
+        let save = try db.cachedStatement(
+            sql: """
+                INSERT INTO subscriptions (side, watcher, presentity, id, flags, expires, sequence)
+                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (side, watcher, presentity) DO UPDATE SET
+                id = excluded.id, flags = excluded.flags, expires = excluded.expires, sequence = excluded.sequence
+                """
+        )
+        let remove = try db.cachedStatement(
+            sql: "DELETE FROM subscriptions WHERE side = ? AND watcher = ? AND presentity = ?"
+        )
+        for change in changes {
+            switch change {
+            case .save(let record):
+                try save.execute(arguments: [
+                    Int(record.side), record.watcher.description, record.presentity.description, Data(record.id),
+                    Int(record.flags), record.expires?.milliseconds, Int64(bitPattern: record.sequence),
+                ])
+            case .remove(let side, let watcher, let presentity):
+                try remove.execute(arguments: [Int(side), watcher.description, presentity.description])
+            }
+        }
+    }
+}

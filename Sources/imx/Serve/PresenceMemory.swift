@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import Aggregator
+import Configuration
+import EnvelopeModel
+import Logging
+import Presence
+import Store
+
+import struct NIOCore.ByteBuffer
+
+/// Joins the presence desk to the core and to the disk.
+enum PresenceMemory {
+    /// Takes up the subscriptions where an earlier process left them.
+    ///
+    /// - Throws: what the database throws when they cannot be read.
+    static func join(
+        _ core: AggregatorCore,
+        _ database: StateDatabase,
+        grace: Interval,
+        wallTime: WallTime,
+        logger: Logger
+    ) throws {
+        var settings = PresenceDesk.Settings()
+        settings.graceSeconds = UInt32(clamping: Int64(grace.seconds))
+        let desk = PresenceDesk(settings: settings, now: core.time, wallTime: wallTime)
+        desk.lease = { [unowned core] in core.lease(of: $0) }
+        var count = 0
+        try database.subscriptions {
+            desk.restore(PresenceRecord($0))
+            count += 1
+        }
+        if count > 0 { logger.notice("subscriptions taken up", metadata: ["count": "\(count)"]) }
+        core.attachPresence(desk)
+        core.onPresenceChanges = { changes in database.record(changes.map(StateDatabase.SubscriptionChange.init)) }
+    }
+}
+
+extension AggregatorConfiguration.DomainClass {
+    /// The bounds of a lease in seconds; the longer of the two wins where they are crossed.
+    var leaseSeconds: ClosedRange<UInt32> {
+        let longest = UInt32(clamping: Int64(lease.seconds))
+        return min(UInt32(clamping: Int64(leastLease.seconds)), longest)...longest
+    }
+}
+
+extension PresenceRecord {
+    fileprivate init(_ record: StateDatabase.SubscriptionRecord) {
+        self.init(
+            side: record.side == 0 ? .watched : .watching,
+            watcher: record.watcher,
+            presentity: record.presentity,
+            id: ByteBuffer(bytes: record.id),
+            flags: record.flags,
+            expires: record.expires,
+            sequence: record.sequence
+        )
+    }
+}
+
+extension StateDatabase.SubscriptionChange {
+    fileprivate init(_ change: PresenceChange) {
+        switch change {
+        case .save(let record):
+            self = .save(
+                StateDatabase.SubscriptionRecord(
+                    side: record.side.rawValue,
+                    watcher: record.watcher,
+                    presentity: record.presentity,
+                    id: Array(record.id.readableBytesView),
+                    flags: record.flags,
+                    expires: record.expires,
+                    sequence: record.sequence
+                )
+            )
+        case .remove(let side, let watcher, let presentity):
+            self = .remove(side: side.rawValue, watcher: watcher, presentity: presentity)
+        }
+    }
+}
