@@ -116,7 +116,10 @@ struct PresenceCarryTests {
             """
         )
         #expect(written.count == 2)
-        #expect(written.first?.hasPrefix("<presence from='bob@b.example/bs35r9' to='alice@a.example'><show>dnd</show>") == true)
+        #expect(
+            written.first?.hasPrefix("<presence from='bob@b.example/bs35r9' to='alice@a.example'><show>dnd</show>")
+                == true
+        )
         #expect(
             written.first?.contains(
                 "<status xml:lang='en'>Don't Disturb Please!</status>"

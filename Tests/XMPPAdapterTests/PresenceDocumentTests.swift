@@ -69,7 +69,9 @@ struct PresenceDocumentTests {
         let bench = PresenceBench()
         _ = bench.receive(stanza())
         #expect(
-            published(bench.receive(stanza(resource: "phone", content: "<show>xa</show>")))?.tuples.map(\.show) == [nil, .xa]
+            published(bench.receive(stanza(resource: "phone", content: "<show>xa</show>")))?.tuples.map(\.show) == [
+                nil, .xa,
+            ]
         )
         #expect(published(bench.receive(stanza(content: "<show>away</show>")))?.tuples.map(\.show) == [.away, .xa])
     }
@@ -91,7 +93,10 @@ struct PresenceDocumentTests {
     func last() {
         let bench = PresenceBench()
         _ = bench.receive(stanza())
-        #expect(bench.receive(stanza(type: "unavailable")).first == .publishes(presentity: alice, watcher: bob, state: .none))
+        #expect(
+            bench.receive(stanza(type: "unavailable")).first
+                == .publishes(presentity: alice, watcher: bob, state: .none)
+        )
         _ = bench.receive(stanza())
         let bye = published(bench.receive(stanza(type: "unavailable", content: "<status>bye</status>")))
         #expect(bye?.tuples.map(\.basic) == [.closed] && bye?.tuples.first?.notes == [LocalizedText("bye")])

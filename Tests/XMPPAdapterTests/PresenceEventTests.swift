@@ -41,7 +41,8 @@ struct PresenceEventTests {
     func burst() {
         let bench = PresenceBench()
         let events = bench.receive(
-            stanza(content: "<show>away</show>") + stanza(type: "subscribed", resource: nil) + stanza(content: "<show>dnd</show>")
+            stanza(content: "<show>away</show>") + stanza(type: "subscribed", resource: nil)
+                + stanza(content: "<show>dnd</show>")
                 + stanza(to: "ben@b.example")
         )
         #expect(events.count == 3)

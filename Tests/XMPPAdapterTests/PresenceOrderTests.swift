@@ -13,7 +13,10 @@ struct PresenceOrderTests {
     @Test(
         "F.5: each order is the stanza of that meaning, from bare address to bare address",
         arguments: [
-            (PresenceOrder.ask(presentity: alice, watcher: bob, name: nil), "<presence type='subscribe' id='imx-ask' \(to)/>"),
+            (
+                PresenceOrder.ask(presentity: alice, watcher: bob, name: nil),
+                "<presence type='subscribe' id='imx-ask' \(to)/>"
+            ),
             (
                 .ask(presentity: alice, watcher: bob, name: DisplayName("B<b")),
                 "<presence type='subscribe' id='imx-ask' \(to)><nick xmlns='http://jabber.org/protocol/nick'>B&lt;b"
@@ -119,7 +122,9 @@ struct PresenceOrderTests {
     func slow() {
         let bench = PresenceBench()
         bench.server.isWritable = false
-        #expect(bench.order(.approved(watcher: alice, presentity: bob), .probe(presentity: alice, watcher: bob)).isEmpty)
+        #expect(
+            bench.order(.approved(watcher: alice, presentity: bob), .probe(presentity: alice, watcher: bob)).isEmpty
+        )
         bench.server.isWritable = true
         bench.server.user?.becameWritable()
         #expect(bench.stanzas().map { $0.contains("'subscribed'") } == [true, false])

@@ -64,7 +64,9 @@ struct PresenceShowTests {
     func vanished() {
         let bench = PresenceBench()
         _ = bench.show(document(tuple("ID-desk"), tuple("ID-phone")))
-        #expect(bench.show(document(tuple("ID-tablet"), tuple("ID-phone"))) == [available("tablet"), unavailable("desk")])
+        #expect(
+            bench.show(document(tuple("ID-tablet"), tuple("ID-phone"))) == [available("tablet"), unavailable("desk")]
+        )
         let closed = tuple("ID-phone", .closed) { $0.notes = [LocalizedText("bye")] }
         #expect(
             bench.show(document(tuple("ID-tablet"), closed)) == [unavailable("phone", "<status>bye</status>")]

@@ -27,5 +27,7 @@ enum PresenceBody {
     }
 
     /// Where messages for a user are taken (RFC 3860 §4).
-    static func contact(of user: Address) -> String { "im:" + PresenceDocument.entity(of: user).dropFirst("pres:".count) }
+    static func contact(of user: Address) -> String {
+        "im:" + PresenceDocument.entity(of: user).dropFirst("pres:".count)
+    }
 }
