@@ -80,7 +80,8 @@ class Buddy(slixmpp.ClientXMPP):
         self.send_raw(slixmpp.xmlstream.tostring(presence, xmlns="jabber:client"))
 
     async def roster_now(self):
-        iq = await self.get_roster()
+        # Without a version, which would let the server answer that nothing has changed.
+        iq = await self.make_iq_get(queryxmlns="jabber:iq:roster").send()
         items = {
             item.get("jid"): {"subscription": item.get("subscription"), "ask": item.get("ask")}
             for item in iq.xml.iter(ROSTER + "item")
