@@ -77,6 +77,7 @@ package final class Gate {
 
     /// Decides whether `party` may do `action` to `owner`. Where the owner is not hosted here, its own side decides.
     package func decide(_ action: RuleBook.Action, owner: Address, party: Address) -> RuleBook.Decision {
+        if owner == party { return RuleBook.Decision(verdict: .allow, reason: .oneself) }
         guard !rules.isEmpty else { return RuleBook.Decision(verdict: .ask, reason: .noRule) }
         guard isHosted(owner.domain) else { return RuleBook.Decision(verdict: .ask, reason: .noRule) }
         return rules.decide(action, owner: owner, party: party, isContact: { isContact(owner, party) })
@@ -92,7 +93,11 @@ package final class Gate {
         }
         guard var kind = SpamGuard.Kind(envelope) else { return nil }
         // Many renewals at once are what a restart of the other side looks like; they ask nobody anything.
-        if kind == .subscribe, hasLease(destination, source) { kind = .renewal }
+        if kind == .subscribe, case .subscribe(let wish) = envelope.operation, wish.seconds > 0,
+            hasLease(destination, source)
+        {
+            kind = .renewal
+        }
         if kind == .message || kind == .chatState, !rules.rules.isEmpty {
             // RFC 2779 2.3.5, 5.4.10. Wishes to see are decided where subscriptions are kept.
             if decide(.message, owner: destination, party: source).verdict == .deny {
