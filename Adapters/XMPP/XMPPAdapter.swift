@@ -14,7 +14,7 @@ public final class XMPPAdapter: Adapter {
         kind: "xmpp",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .reports,
-            .chatStates, .corrections,
+            .chatStates, .corrections, .richText,
         ],
         window: 1_024
     )
