@@ -109,7 +109,9 @@ let package = Package(
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
-            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]
+            dependencies: [
+                "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Presence", "Store", nio, logging,
+            ]
         ),
         .testTarget(
             name: "IMXFrontTests",

@@ -35,6 +35,7 @@ extension AggregatorCore {
             ledger.accept()
             lanes[lane].ledger.accept()
             note(envelope.trace, at: port.name, "accepted \(envelope.source) -> \(envelope.destination)")
+            if port.authority == .network, envelope.hasDetails { attributeCache.keep(envelope, now: now) }
             enqueue(envelope, token: token, from: port, into: lane, slot: slot)
         case let known: answerRepeat(envelope, token, port, known)
         }
@@ -44,6 +45,7 @@ extension AggregatorCore {
     /// envelope. Repeats do no harm, so nothing is remembered of them.
     private func acceptPresence(_ envelope: Envelope, _ token: UInt64, from port: AdapterPort) {
         guard serves(envelope.destination.domain) else {
+            if let known = cachedAttributes(envelope, port) { return answerAtOnce(envelope, token, port, known) }
             guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
             if let outcome = admission(of: envelope, into: lane) { return refuse(envelope, token, port, outcome) }
             ledger.accept()
@@ -57,6 +59,12 @@ extension AggregatorCore {
         note(envelope.trace, at: port.name, "accepted \(envelope.source) -> \(envelope.destination)")
         openQueries += 1
         guard let outcome = takePresence(envelope, token: token, from: port) else { return }
+        settlePresence(envelope, outcome, token, port)
+    }
+
+    private func answerAtOnce(_ envelope: Envelope, _ token: UInt64, _ port: AdapterPort, _ outcome: Outcome) {
+        ledger.accept()
+        openQueries += 1
         settlePresence(envelope, outcome, token, port)
     }
 
@@ -316,6 +324,9 @@ extension AggregatorCore {
         if let envelope {
             note(envelope.trace, at: port.name, "outcome \(outcome.code)")
             if disposition != .delivered { report(envelope, outcome) }
+            if let found = outcome.details?.attributes, !found.isEmpty {
+                attributeCache.keep(found, of: envelope.destination, for: envelope.source, now: now)
+            }
         }
         origin.unsettledSubmissions -= 1
         answer(origin, Settlement(token: token, outcome: outcome, envelope: disposition == .delivered ? nil : envelope))

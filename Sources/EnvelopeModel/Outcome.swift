@@ -67,7 +67,8 @@ public struct OutcomeCode: RawRepresentable, Sendable, Hashable, CustomStringCon
     public static let known: [OutcomeCode] = [
         .delivered, .uncertain, .awaitingApproval, .moved, .unavailable, .timedOut, .shortOfResources, .rateLimited,
         .notVerifiedNow, .malformed, .addressInvalid, .noSuchUser, .refused, .notAuthenticated, .notServedHere, .loop,
-        .notUnderstood, .tooLarge, .notAcceptable, .conflict, .noSuchSubscription, .domainNotFound, .internalError, .notVerified,
+        .notUnderstood, .tooLarge, .notAcceptable, .conflict, .noSuchSubscription, .domainNotFound, .internalError,
+        .notVerified,
     ]
 
     /// The code as its class prescribes for those who do not know it: x000, and 5000 outside every class.

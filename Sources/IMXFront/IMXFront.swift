@@ -74,6 +74,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     /// How far taking this node out of service has come; nil where it is in service.
     var draining: Draining?
     private var tagSpace: UInt32 = 0
+    /// The number of the latest connection.
+    private(set) var latestConnection: UInt64 = 0
 
     struct PairKey: Hashable {
         let source: Domain
@@ -104,7 +106,10 @@ package final class IMXFront: Adapter, TransportDelegate {
         admission = ConnectionAdmission(limits: settings.admission)
         connectionClock = ConnectionClock(now: now)
         acceptor = DialbackAcceptor(limits: settings.dialback)
-        claimant = DialbackClaimant(tokens: ClaimTokens(key: Octets32(using: &self.generator)), limits: settings.dialback)
+        claimant = DialbackClaimant(
+            tokens: ClaimTokens(key: Octets32(using: &self.generator)),
+            limits: settings.dialback
+        )
         transport.delegate = self
         renewTokenKey()
         bus?.prove = { [weak self] in self?.prove($0) ?? false }
@@ -194,6 +199,7 @@ package final class IMXFront: Adapter, TransportDelegate {
         )
         connection.security = security
         connections[handle] = connection
+        latestConnection = max(latestConnection, handle.rawValue)
         if role == .dialler { admission.call(connection.source) }
         file(connection)
         watchClock()

@@ -35,6 +35,14 @@ extension AggregatorCore {
         return nil
     }
 
+    /// The answer to a request for attributes of somebody elsewhere, where all of them are known and good.
+    func cachedAttributes(_ envelope: Envelope, _ port: AdapterPort) -> Outcome? {
+        guard case .getAttributes(let keys) = envelope.operation, port.serves(envelope.source.domain),
+            let found = attributeCache.find(keys, of: envelope.destination, for: envelope.source, now: now)
+        else { return nil }
+        return Self.answer(found)
+    }
+
     private static func answer(_ attributes: [Attribute]) -> Outcome {
         Outcome(.delivered, details: Outcome.Details(attributes: attributes))
     }
