@@ -83,19 +83,23 @@ struct SealedTests {
         + "--next\r\nContent-Type: Message/CPIM\r\n\r\nFrom: <im:alice@a.example>\r\n\r\n\tHi  \r\n\r\n--next\r\n"
         + "Content-Type: application/pkcs7-signature\r\n\r\n7GhIGfHfYT64VQbnj756\r\n--next--\r\n"
 
+    /// The object as character data.
+    private static let escaped = object.replacing("<", with: "&lt;").replacing(">", with: "&gt;")
+
     private static func element(_ object: String) -> String {
         "<e2e xmlns='urn:ietf:params:xml:ns:xmpp-e2e'>\(object)</e2e>"
     }
 
     @Test("RFC3923 3, IMX 2.9c: an object crosses octet for octet")
     func exact() throws {
-        let sent = SealedTests.element(SealedTests.object.replacing("\r", with: "&#13;"))
+        let sent = SealedTests.element(SealedTests.escaped.replacing("\r", with: "&#13;"))
         let read = try #require(envelope(sent))
         let arrived = try Network.cross(read)
         let (text, _) = writing(arrived)
         #expect(text.contains(">" + sent + "</message>"))
         let parts = try MIMEEntity.parts(of: arrived.body).get()
-        #expect(parts.count == 1 && parts[0].isOpaque && parts[0].mediaType.hasPrefix("multipart/signed"))
+        try #require(parts.count == 1)
+        #expect(parts[0].isOpaque && parts[0].mediaType.hasPrefix("multipart/signed"))
         let content = SealedTests.object.split(separator: "\r\n\r\n", maxSplits: 1)[1]
         #expect(String(buffer: parts[0].octets) == content)
     }
@@ -105,8 +109,9 @@ struct SealedTests {
         let sent = SealedTests.element("<![CDATA[\(SealedTests.object)]]>")
         let read = try #require(envelope(sent))
         let parts = try MIMEEntity.parts(of: read.body).get()
+        try #require(parts.count == 1)
         #expect(String(buffer: parts[0].octets).contains("--next\r\nContent-Type: Message/CPIM\r\n\r\nFrom:"))
-        let kept = SealedTests.element(SealedTests.object.replacing("\r\n", with: "\n").replacing("<", with: "&lt;").replacing(">", with: "&gt;"))
+        let kept = SealedTests.element(SealedTests.escaped.replacing("\r\n", with: "\n"))
         #expect(writing(Bench.message { $0.body = read.body; $0.details = read.details }).text.contains(kept))
     }
 
@@ -126,7 +131,7 @@ struct SealedTests {
         let start = try #require(text.firstRange(of: "<e2e ")).lowerBound
         let element = String(text[start...].dropLast("</message>".count))
         let back = try #require(envelope(element))
-        let part = try MIMEEntity.parts(of: back.body).get()[0]
+        let part = try #require(try MIMEEntity.parts(of: back.body).get().first)
         #expect(part.octets == binary.octets && part.mediaType == binary.mediaType)
         let broken = BodyPart(mediaType: "multipart/signed", octets: ByteBuffer(bytes: [0]), isOpaque: true)
         guard case .refused(let outcome) = writing(Bench.message { $0.body = .parts([broken]) }).result else {
@@ -138,7 +143,7 @@ struct SealedTests {
 
     @Test("RFC3923 3: what is no such object is an extension like any other, and a text beside one counts")
     func others() throws {
-        let read = try #require(envelope("<body>x</body>" + SealedTests.element(SealedTests.object)))
+        let read = try #require(envelope("<body>x</body>" + SealedTests.element(SealedTests.escaped)))
         #expect(read.body == .parts([.text("x")]) && read.details?.baggage.count == 1)
         let plain = try #require(envelope(SealedTests.element("Content-Type: text/plain\n\nx")))
         #expect(plain.body == .none && plain.details?.baggage.first?.isCritical == true)
