@@ -76,7 +76,10 @@ private func repeated(_ field: String, _ count: Int) -> String { String(repeatin
             (.get, parties + repeated("0112 00000001 41", 10_000), "5001 112"),
             (.pushAttributes, #"0101 00000009 "b.example""#, nil),
             (.pushAttributes, "0111 00000007 0112 00000001 41", "5001 101"),
-            (.pushAttributes, #"0101 00000009 "b.example""# + repeated("0111 00000007 0112 00000001 41", 257), "5001 111"),
+            (
+                .pushAttributes, #"0101 00000009 "b.example""# + repeated("0111 00000007 0112 00000001 41", 257),
+                "5001 111"
+            ),
         ] as [(RecordType, String, String?)]
     )
     func fields(type: RecordType, fields: String, expected: String?) {
@@ -95,7 +98,7 @@ private func repeated(_ field: String, _ count: Int) -> String { String(repeatin
             (.message, message + "0192 00000007 0194 00000001 41", "5001 193"),
             (.message, message + "0192 00000007 0193 00000001 01", "5001 194"),
             (.message, message + "0192 0000000D 0193 00000001 01 0194 00000000", "5001 194"),
-            (.message, message + "0192 0000080D 0193 00000001 01 0194 00000800" + repeated("41", 2048), "5001 192"),
+            (.message, message + "0192 0000080D 0193 00000001 01 0194 00000800" + repeated("41", 2048), nil),
             (.message, message + "0192 0000080E 0193 00000001 01 0194 00000801" + repeated("41", 2049), "5001 194"),
             (.message, message + "0192 00000015 0193 00000001 01 0194 00000001 41 8121 00000001 41", "5008 8121"),
             (.message, message + repeated("0192 0000000E 0193 00000001 01 0194 00000001 41", 256), nil),
@@ -135,7 +138,10 @@ private func repeated(_ field: String, _ count: Int) -> String { String(repeatin
         let long = String(repeating: "x", count: 3000)
         var details = Envelope.Details()
         details.otherRecipients =
-            [OtherRecipient(.to, uri: long), OtherRecipient(.to, uri: ""), OtherRecipient(.cc, uri: "im:x", name: long)]
+            [
+                OtherRecipient(.to, uri: long), OtherRecipient(.to, uri: ""),
+                OtherRecipient(.cc, uri: "im:x", name: long),
+            ]
             + Array(repeating: OtherRecipient(.to, uri: "im:y"), count: 300)
         details.attributes = [
             Attribute(long, value: text("1")), Attribute("", value: text("2")),

@@ -532,7 +532,7 @@ add_fields = function(tvb, start, finish, tree, context, values)
                 local limit, may_be_empty = text_rule(context.record, context.is_answer, context.parent)
                 checked = { definition[1], definition[2], definition[3], limit, may_be_empty }
             end
-            local reason = fault(checked, raw, id == 0x0101 and context.record or nil)
+            local reason = fault(checked, raw, (id == 0x0100 or id == 0x0101) and context.record or nil)
             if reason then
                 if range then item:add(f.wrong, range) end
                 item:set_text(definition[2] .. ": malformed")

@@ -209,8 +209,10 @@ extension ByteBuffer {
     private mutating func endOperation(_ envelope: Envelope, at start: Int) {
         writeField(.trace, envelope.trace)
         if envelope.hasDetails, let baggage = envelope.details?.baggage {
-            // These records have no place for the baggage of other protocols.
-            for piece in baggage where piece.origin == FieldID.baggageWord { _ = writeBaggage(piece, fits: true) }
+            // These records have no place for the baggage of other protocols, only for fields that we do not know.
+            for piece in baggage where piece.origin == FieldID.baggageWord {
+                if let id = FieldID(baggageName: piece.name) { writeField(id, piece.octets) }
+            }
         }
         endRecord(at: start)
     }
