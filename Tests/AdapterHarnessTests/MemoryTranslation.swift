@@ -62,9 +62,10 @@ extension MemoryAdapter {
         if fault == .wrapsText, text.utf8.count > 998 {
             text.insert("\n", at: text.index(text.startIndex, offsetBy: 998))
         }
-        let rich = message.richText.map { text in
-            [BodyPart(mediaType: HTMLLite.writtenMediaType, octets: ByteBuffer(string: text))]
-        } ?? []
+        let rich =
+            message.richText.map { text in
+                [BodyPart(mediaType: HTMLLite.writtenMediaType, octets: ByteBuffer(string: text))]
+            } ?? []
         return Envelope(
             source: source,
             destination: destination,

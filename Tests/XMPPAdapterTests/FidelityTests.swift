@@ -142,7 +142,9 @@ struct StanzaAuthor {
         languages.shuffle(using: &generator)
         // The language that is inherited and the same one written out would be twice the same.
         languages = Array(languages.prefix(least + below(3)))
-        if languages.contains("") { languages.removeAll { $0 == " xml:lang='en'" || $0 == " xml:lang='de'" || $0 == " xml:lang=''" } }
+        if languages.contains("") {
+            languages.removeAll { $0 == " xml:lang='en'" || $0 == " xml:lang='de'" || $0 == " xml:lang=''" }
+        }
         return languages.map { "<\(name)\($0)>\(text())x\(chance(3) ? "&#13;" : "")y</\(name)>" }
     }
 
@@ -160,7 +162,8 @@ struct StanzaAuthor {
     private mutating func delay() -> String {
         let from = chance(2) ? " from='a.example'" : ""
         let inside = chance(3) ? ">\(text())</delay>" : "/>"
-        return "<delay xmlns='urn:xmpp:delay'\(from) stamp='20\(10 + below(80))-0\(1 + below(9))-1\(below(10))T09:00:00Z'\(inside)"
+        return
+            "<delay xmlns='urn:xmpp:delay'\(from) stamp='20\(10 + below(80))-0\(1 + below(9))-1\(below(10))T09:00:00Z'\(inside)"
     }
 
     private mutating func recipients() -> String {
@@ -174,14 +177,16 @@ struct StanzaAuthor {
     /// An element that nobody has a field for.
     private mutating func element(depth: Int) -> String {
         let name = one(of: ["a", "b-c", "message", "body", "ü"])
-        let namespace = depth == 0 || chance(2) ? " xmlns='\(one(of: ["urn:one", "urn:two:\(word())", "jabber:x:&amp;"]))'" : ""
+        let namespace =
+            depth == 0 || chance(2) ? " xmlns='\(one(of: ["urn:one", "urn:two:\(word())", "jabber:x:&amp;"]))'" : ""
         var attributes = ""
         if chance(2) { attributes += " a='\(text())'" }
         if chance(4) { attributes += " xmlns:p='urn:p' p:a='\(text())' p:b='1'" }
         if chance(4) { attributes += " xml:lang='\(one(of: ["it", "es"]))'" }
         var inside = ""
         for _ in 0..<below(depth < 4 ? 4 : 1) { inside += chance(2) ? text() : element(depth: depth + 1) }
-        return inside.isEmpty ? "<\(name)\(namespace)\(attributes)/>" : "<\(name)\(namespace)\(attributes)>\(inside)</\(name)>"
+        return inside.isEmpty
+            ? "<\(name)\(namespace)\(attributes)/>" : "<\(name)\(namespace)\(attributes)>\(inside)</\(name)>"
     }
 
     private mutating func text() -> String {

@@ -11,7 +11,7 @@ struct MessageContent {
     struct Report {
         /// The id of the stanza that brought the message.
         var id: ByteBuffer
-        var code: OutcomeCode
+        var stage: Envelope.Report.Stage
     }
 
     /// The bodies, the first being the one that counts; the others are its translations (RFC 6121 §5.2.3).
@@ -75,8 +75,8 @@ struct MessageContent {
             details.chatState = ChatState(rawValue: child.localName)
         case Names.receiptRequest: details.wantsReceipt = true
         case Names.markable: details.wantsReadReport = true
-        case Names.receipt: takeReport(child, .delivered)
-        case Names.marker: takeReport(child, child.localName == "received" ? .delivered : .read)
+        case Names.receipt: takeReport(child, .delivery)
+        case Names.marker: takeReport(child, child.localName == "received" ? .delivery : .display)
         case Names.replace: replaced = child.attribute(Names.id)
         case Names.addresses: takeAddresses(child)
         case Names.html: html = html ?? child
@@ -189,11 +189,11 @@ struct MessageContent {
     }
 
     /// XEP-0184 §5.3, XEP-0333: the id of the message stands in the element.
-    private mutating func takeReport(_ child: XMLElement, _ code: OutcomeCode) {
+    private mutating func takeReport(_ child: XMLElement, _ stage: Envelope.Report.Stage) {
         hasReport = true
         guard let id = child.attribute(Names.id), id.readableBytes > 0 else { return }
         // Being read is more than being delivered.
-        if report == nil || code == .read { report = Report(id: id, code: code) }
+        if report == nil || stage == .display { report = Report(id: id, stage: stage) }
     }
 
     // MARK: Extensions
@@ -250,12 +250,6 @@ struct MessageContent {
             details.losses.append(Loss("xmpp", reason: "more was lost than is listed"))
         }
     }
-}
-
-extension OutcomeCode {
-    /// The recipient has read the message, which is more than having it. Who does not know the code takes it for
-    /// delivered, by its class.
-    static let read = OutcomeCode(rawValue: 2003)
 }
 
 /// Why something is lost.

@@ -103,7 +103,9 @@ enum Recipients {
                 localPart.writeInteger(octet)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(value), let low = rest.popFirst().flatMap(value) else { return nil }
+            guard let high = rest.popFirst().flatMap(value), let low = rest.popFirst().flatMap(value) else {
+                return nil
+            }
             localPart.writeInteger(high << 4 | low)
         }
         return Address(localPart: localPart, domain: domain)

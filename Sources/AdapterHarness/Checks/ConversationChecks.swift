@@ -61,7 +61,11 @@ extension Check {
         if isDeclared {
             let message = try await bench.received(1)[0]
             let isBare = message.text.isEmpty && message.chatState == .composing
-            try bench.require(isBare, "the state and no text", seen: "\(message), \(String(describing: message.chatState))")
+            try bench.require(
+                isBare,
+                "the state and no text",
+                seen: "\(message), \(String(describing: message.chatState))"
+            )
         } else {
             await bench.quiet()
             let count = bench.subject.received.count
