@@ -155,8 +155,8 @@ let package = Package(
         .testTarget(
             name: "XMPPAdapterTests",
             dependencies: [
-                "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "XMLStream",
-                nio, posix, logging,
+                "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "IMXWire",
+                "MessageFormats", "XMLStream", nio, posix, logging,
             ]
         ),
         // The fuzzer's inputs that are kept; the fuzzer itself is a package of its own in the same folder.
@@ -172,7 +172,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "Digests",
-                "EnvelopeModel", "XMLStream", nio, posix,
+                "EnvelopeModel", "MessageFormats", "XMLStream", nio, posix,
             ]
         ),
     ]

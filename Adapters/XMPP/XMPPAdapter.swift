@@ -14,6 +14,7 @@ public final class XMPPAdapter: Adapter {
         kind: "xmpp",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .reports,
+            .chatStates, .corrections, .richText,
         ],
         window: 1_024
     )
@@ -39,6 +40,8 @@ public final class XMPPAdapter: Adapter {
     /// The local users who wrote last in the form that is not the default.
     var forms: [Address: AddressForm] = [:]
     var context: MessageContext
+    /// What is known of the conversations on the link.
+    var conversations = Conversations()
     /// The foreign senders as the server's users know them.
     var senders = SenderNames()
     /// The server's domain that is pinged.
@@ -76,6 +79,9 @@ public final class XMPPAdapter: Adapter {
             makeMessageID: { host.makeMessageID(native: $0) },
             makeTraceID: { host.makeTraceID() }
         )
+        context.findMessageID = { [unowned self] source, peer, id in
+            conversations.messageID(of: id, from: source, to: peer)
+        }
     }
 
     /// How foreign people are shown to users who have not written to anybody yet.

@@ -10,6 +10,8 @@ final class XMLStore {
     struct Node {
         /// The name, or ``XMLName/text``.
         var name: XMLName
+        /// Where the vocabulary keeps the spelling of a name that it knows.
+        var place: UInt16 = 0
         /// The octets of the text, or of the name where the vocabulary does not know it.
         var octets: Range
         /// The attributes, by their places in the list.
@@ -20,6 +22,8 @@ final class XMLStore {
 
     struct Attribute {
         var name: XMLName
+        /// Where the vocabulary keeps the spelling of a name that it knows.
+        var place: UInt16
         /// The name where the vocabulary does not know it.
         var spelling: Range
         var value: Range
@@ -33,9 +37,14 @@ final class XMLStore {
         var count: Int { Int(end) - Int(start) }
     }
 
+    let vocabulary: XMLVocabulary
     private(set) var octets = ByteBuffer()
     private(set) var nodes: [Node] = []
     private(set) var attributes: [Attribute] = []
+
+    init(vocabulary: XMLVocabulary) {
+        self.vocabulary = vocabulary
+    }
 
     /// The most octets, nodes or attributes that the store ever holds, far below what 32 bits count.
     static let capacity = 1 << 28

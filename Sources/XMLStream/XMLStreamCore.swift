@@ -10,7 +10,7 @@ final class XMLStreamCore {
 
     private let vocabulary: XMLVocabulary
     private let limits: XMLLimits
-    private let store = XMLStore()
+    private let store: XMLStore
     var parser: OpaquePointer?
 
     private(set) var events: [XMLStreamEvent] = []
@@ -32,6 +32,7 @@ final class XMLStreamCore {
     init(vocabulary: XMLVocabulary, limits: XMLLimits) {
         self.vocabulary = vocabulary
         self.limits = limits
+        store = XMLStore(vocabulary: vocabulary)
     }
 
     /// Finds the core behind expat's user data.
@@ -167,17 +168,21 @@ final class XMLStreamCore {
                 violation = .valueOctets
                 continue
             }
-            guard let (name, spelling) = look(up: key) else {
+            guard let found = look(up: key) else {
                 violation = .nameOctets
                 continue
             }
-            store.append(XMLStore.Attribute(name: name, spelling: spelling, value: store.append(octets)))
+            let range = store.append(octets)
+            store.append(
+                XMLStore.Attribute(name: found.name, place: found.place, spelling: found.spelling, value: range)
+            )
         }
         let index = store.nodes.count
         let attributes = XMLStore.Range(start: first, end: UInt32(truncatingIfNeeded: store.attributes.count))
         store.append(
             XMLStore.Node(
                 name: known?.name ?? .unknown,
+                place: known?.place ?? 0,
                 octets: known?.spelling ?? XMLStore.Range(start: 0, end: 0),
                 attributes: attributes,
                 next: UInt32(truncatingIfNeeded: index + 1)
@@ -188,11 +193,13 @@ final class XMLStreamCore {
     }
 
     /// The number of a name, and its octets where it has none; nil where it is too long to be kept.
-    private func look(up name: UnsafePointer<CChar>) -> (name: XMLName, spelling: XMLStore.Range)? {
+    private func look(
+        up name: UnsafePointer<CChar>
+    ) -> (name: XMLName, place: UInt16, spelling: XMLStore.Range)? {
         let octets = UnsafeRawBufferPointer(start: name, count: strlen(name))
-        let number = vocabulary.name(of: octets)
-        guard number == .unknown else { return (number, XMLStore.Range(start: 0, end: 0)) }
-        return octets.count > limits.nameOctets ? nil : (.unknown, store.append(octets))
+        let (number, place) = vocabulary.find(octets)
+        guard number == .unknown else { return (number, place, XMLStore.Range(start: 0, end: 0)) }
+        return octets.count > limits.nameOctets ? nil : (.unknown, 0, store.append(octets))
     }
 
     // MARK: Limits

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
+import struct NIOCore.ByteBuffer
+
 /// The number of a name that a vocabulary knows, so that names are compared as integers.
 package struct XMLName: RawRepresentable, Sendable, Hashable {
     package let rawValue: UInt16
@@ -68,16 +70,24 @@ package struct XMLVocabulary: Sendable {
         }
     }
 
-    /// The number of the name that expat spells as `octets`.
-    func name(of octets: UnsafeRawBufferPointer) -> XMLName {
+    /// The number of the name that expat spells as `octets`, and where the vocabulary keeps that spelling.
+    func find(_ octets: UnsafeRawBufferPointer) -> (name: XMLName, place: UInt16) {
         let hash = XMLVocabulary.hash(octets)
         var index = Int(truncatingIfNeeded: hash) & mask
         while true {
             let slot = slots[index]
-            guard slot.count > 0 else { return .unknown }
-            if slot.hash == hash, slot.count == octets.count, isSpelling(slot, octets) { return slot.name }
+            guard slot.count > 0 else { return (.unknown, 0) }
+            if slot.hash == hash, slot.count == octets.count, isSpelling(slot, octets) {
+                return (slot.name, UInt16(truncatingIfNeeded: index))
+            }
             index = (index + 1) & mask
         }
+    }
+
+    /// How expat spells the name that was found at `place`.
+    func spelling(at place: UInt16) -> ByteBuffer {
+        let slot = slots[Int(place) & mask]
+        return ByteBuffer(bytes: spellings[slot.start..<slot.start + slot.count])
     }
 
     private func isSpelling(_ slot: Slot, _ octets: UnsafeRawBufferPointer) -> Bool {

@@ -92,8 +92,8 @@ struct InboundTests {
             ("<presence from='alice@a.example' to='bob@b.example' type='unsubscribed'/>", .presence),
             ("<unheard xmlns='urn:of'/>", .malformed),
             (
-                "<message from='alice@a.example' to='bob@b.example'>"
-                    + "<composing xmlns='http://jabber.org/protocol/chatstates'/></message>", .chatState
+                "<message from='alice@a.example' to='bob@b.example'><received xmlns='urn:xmpp:receipts'/></message>",
+                .report
             ),
         ]
     )
@@ -127,6 +127,7 @@ struct InboundTests {
         let answer = bench.server.take()
         #expect(answer.contains("<identity category='gateway' type='imx' name='IMX Aggregator'/>"))
         #expect(answer.contains("<feature var='jid\\20escaping'/>"))
+        for feature in Features.all { #expect(answer.contains("<feature var='\(feature)'/>")) }
     }
 
     @Test(

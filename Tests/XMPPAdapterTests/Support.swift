@@ -253,7 +253,8 @@ func reading(_ stanza: String, language: String? = nil) -> MessageReading? {
         addresses: AddressMap(names: DomainNames(), component: domain("imx.a.example")),
         language: language,
         makeMessageID: { MessageID(unchecked: ByteBuffer(string: ($0 ?? "") + "~1")) },
-        makeTraceID: { TraceID(high: 0, low: 1) }
+        makeTraceID: { TraceID(high: 0, low: 1) },
+        findMessageID: { _, _, id in id == ByteBuffer(string: "1") ? nil : identifier(String(buffer: id) + "~1") }
     )
     return MessageReader.read(element, context)
 }

@@ -145,16 +145,15 @@ struct WriterTests {
         var details = Envelope.Details()
         details.messageType = "groupchat"
         details.sourceInstance = ByteBuffer(bytes: [0x20])
-        details.wantsReceipt = true
-        details.replaces = identifier("old")
         details.nativeID = ByteBuffer(string: "n")
-        details.sentAt = "2026-11-21T10:00:00+01:00"
+        details.sentAt = "yesterday"
+        details.attributes = [Attribute("mood", value: ByteBuffer(string: "good"))]
         details.baggage = [Baggage(origin: "imx", name: "12", octets: ByteBuffer())]
         let (text, result) = writing(Bench.message { $0.details = details })
         #expect(text.contains(" from='bob@b.example' type='normal'>"))
         #expect(
             Set(losses(result) ?? []) == [
-                "message-type", "instance", "receipt-request", "replaces", "native-id", "sent-at", "imx:12",
+                "message-type", "instance", "native-id", "sent-at", "attributes", "imx:12",
             ]
         )
     }

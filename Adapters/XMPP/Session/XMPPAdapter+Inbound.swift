@@ -11,6 +11,10 @@ extension XMPPAdapter {
     private static let heldLimit = 4_096
     /// The most octets of answers that wait for a link.
     private static let deferredLimit = 262_144
+    /// How long a chat state is worth carrying.
+    private static let statePatience = Interval.seconds(15)
+    /// The token of every chat state without a message; no other submission has it.
+    private static let stateToken = UInt64.max
     /// The most local users whose form is remembered.
     private static let formLimit = 4_096
 
@@ -34,24 +38,51 @@ extension XMPPAdapter {
 
     private func receivedMessage(_ stanza: XMLElement) {
         switch MessageReader.read(stanza, context) {
-        case .envelope(var envelope, let form):
-            envelope.destination = senders.original(of: envelope.destination)
-            guard let header = StanzaHeader(stanza, .message) else { return drop(.malformed, stanza) }
-            if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
-            remember(form, of: envelope.source)
-            if let losses = envelope.details?.losses, !losses.isEmpty {
-                host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
-            }
-            if isPaused { envelope.detach() }
-            incoming.append(Submission(token: submissions.insert(header), envelope: envelope))
+        case .envelope(let envelope, let form): receivedMessage(envelope, form, stanza)
+        case .quiet(let envelope, let form): receivedWord(envelope, form, stanza)
         case .refused(let outcome):
             drop(.malformed, stanza)
             if let header = StanzaHeader(stanza, .message) { answer(outcome, header) }
-        case .dropped(.chatState): drop(.chatState, stanza)
         case .dropped(.report): drop(.report, stanza)
         case .dropped(.malformed): drop(.malformed, stanza)
         case .failure(let failure): received(failure, stanza)
         }
+    }
+
+    private func receivedMessage(_ read: Envelope, _ form: AddressForm, _ stanza: XMLElement) {
+        var envelope = read
+        let destination = senders.original(of: envelope.destination)
+        if destination != envelope.destination { envelope.destination = destination }
+        guard let header = StanzaHeader(stanza, .message) else { return drop(.malformed, stanza) }
+        if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
+        remember(form, of: envelope.source)
+        if let losses = envelope.details?.losses, !losses.isEmpty {
+            host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
+        }
+        _ = conversations.admit(envelope)
+        if let id = stanza.attribute(Names.id), id.readableBytes > 0 {
+            let isOdd = envelope.details?.nativeID != nil
+            conversations.note(envelope.messageID, id: id, isOdd: isOdd, from: envelope.source, to: read.destination)
+        }
+        if isPaused { envelope.detach() }
+        incoming.append(Submission(token: submissions.insert(header), envelope: envelope))
+    }
+
+    /// A receipt, or a chat state without a message. Nobody waits to hear what becomes of it, so a paused core is spared.
+    private func receivedWord(_ read: Envelope, _ form: AddressForm, _ stanza: XMLElement) {
+        var envelope = read
+        envelope.destination = senders.original(of: envelope.destination)
+        remember(form, of: envelope.source)
+        if case .report = envelope.operation {
+            if isStopping { return drop(.report, stanza) }
+            if isPaused { envelope.detach() }
+            incoming.append(Submission(token: 0, envelope: envelope))
+            return
+        }
+        guard !isStopping, !isPaused, conversations.admit(envelope) else { return drop(.chatState, stanza) }
+        // What somebody did a while ago is no news.
+        envelope.deadline = host.scheduler.now + XMPPAdapter.statePatience
+        incoming.append(Submission(token: XMPPAdapter.stateToken, envelope: envelope))
     }
 
     /// Answers go back in the form that the local user used last.
@@ -120,20 +151,13 @@ extension XMPPAdapter {
         } else if isOurs == true, isGet, let request, request.name == Names.discoInfo,
             request.attribute(Names.node) == nil
         {
-            reply { ReplyWriter.writeResult(XMPPAdapter.discoInfo, answering: header, to: &$0) }
+            reply { ReplyWriter.writeResult(Features.discoInfo, answering: header, to: &$0) }
         } else {
             // RFC 6120 §8.2.3: every request is answered.
             drop(.unknownRequest, stanza)
             answer(Outcome(.notUnderstood, "this request is not known here"), header)
         }
     }
-
-    private static let discoInfo: StaticString = """
-        <query xmlns='http://jabber.org/protocol/disco#info'>\
-        <identity category='gateway' type='imx' name='IMX Aggregator'/>\
-        <feature var='http://jabber.org/protocol/disco#info'/><feature var='urn:xmpp:ping'/>\
-        <feature var='jid\\20escaping'/></query>
-        """
 
     /// Whether an answer came from the server that we ping, and to one of our pings.
     private func takeAnswer(_ stanza: XMLElement) -> Bool {
@@ -159,6 +183,11 @@ extension XMPPAdapter {
     /// Tells the senders of messages that failed.
     public func settled(_ batch: [Settlement]) {
         for settlement in batch {
+            if settlement.token == XMPPAdapter.stateToken {
+                // Its sender never hears of it: it was no message (standards reference F.4).
+                if settlement.outcome.disposition != .delivered { host.count(.chatState) }
+                continue
+            }
             guard let header = submissions.remove(settlement.token) else { continue }
             if settlement.outcome.disposition != .delivered { answer(settlement.outcome, header) }
         }

@@ -64,12 +64,20 @@ extension XMPPAdapter {
                 host.settle(delivery.ticket, Outcome(.addressInvalid, text))
                 return
             }
+            let isState = envelope.isMereState
+            // XEP-0085 §5.1
+            guard !isState || conversations.understandsStates(envelope.destination, of: envelope.source) else {
+                host.count(.chatState)
+                host.settle(delivery.ticket, .delivered)
+                return
+            }
             let form = forms.isEmpty ? defaultForm : forms[envelope.destination] ?? defaultForm
             switch writer.write(envelope, as: form, to: &link.output) {
             case .refused(let outcome):
                 host.settle(delivery.ticket, outcome)
             case .written(let fingerprint, let lost):
-                ledger.append(delivery.ticket, fingerprint: fingerprint)
+                // Nobody hears that a state did not arrive, so an error about one finds nothing.
+                ledger.append(delivery.ticket, fingerprint: isState ? 0 : fingerprint)
                 host.note(envelope.trace, "written for the server, to be confirmed")
                 if !lost.isEmpty {
                     host.note(envelope.trace, "lost " + lost.map(\.description).joined(separator: "; "))
@@ -82,25 +90,29 @@ extension XMPPAdapter {
         }
     }
 
-    /// A report about a message that a local user sent becomes an error stanza where it says "failed".
+    /// A report about a message that a local user sent becomes a receipt, a marker, or an error stanza.
     private func settleReport(_ delivery: Delivery) {
         guard let link, case .report(let report) = delivery.envelope.operation else {
             host.settle(delivery.ticket, Outcome(.notUnderstood, "the operation is not carried to XMPP"))
             return
         }
-        let isWritten = writer.writeReport(
+        let result = writer.writeReport(
             report,
-            source: delivery.envelope.source,
-            destination: delivery.envelope.destination,
+            of: delivery.envelope,
+            id: conversations.stanzaID(of: report.messageID),
             as: forms[delivery.envelope.destination] ?? defaultForm,
             to: &link.output
         )
-        guard isWritten else {
+        switch result {
+        case .unaddressable:
             host.settle(delivery.ticket, Outcome(.addressInvalid, "an address cannot be expressed in XMPP"))
-            return
+        case .nothing:
+            host.count(.report)
+            host.settle(delivery.ticket, .delivered)
+        case .written:
+            // Nobody answers an error; the barrier alone confirms it.
+            ledger.append(delivery.ticket, fingerprint: 0)
         }
-        // Nobody answers an error; the barrier alone confirms it.
-        ledger.append(delivery.ticket, fingerprint: 0)
     }
 
     /// Puts one ping behind what was written, and flushes once.

@@ -8,6 +8,8 @@ import struct NIOCore.ByteBuffer
 enum MessageReading {
     /// Something to pass on, and the form in which its sender addressed the recipient.
     case envelope(Envelope, AddressForm)
+    /// Something to pass on of whose end its sender hears nothing: a receipt, or a chat state without a message.
+    case quiet(Envelope, AddressForm)
     /// Something that its sender is told we do not take.
     case refused(Outcome)
     /// Something that nobody hears about.
@@ -17,9 +19,7 @@ enum MessageReading {
 
     /// Why nobody hears about it.
     enum DropKind: Hashable {
-        /// A chat state without a message.
-        case chatState
-        /// A receipt or a marker.
+        /// A receipt or a marker that names no message.
         case report
         /// A stanza whose sender cannot be told anything.
         case malformed
@@ -36,6 +36,8 @@ struct MessageContext {
     var makeMessageID: (String?) -> MessageID
     /// Makes a trace identifier.
     var makeTraceID: () -> TraceID
+    /// Finds the identifier of the message that somebody had sent to somebody in a stanza with this `id`.
+    var findMessageID: (_ source: Address, _ destination: Address, _ id: ByteBuffer) -> MessageID? = { _, _, _ in nil }
 }
 
 /// Message stanzas into envelopes (RFC 3922 §3, RFC 6121 §5; standards reference F.1).
@@ -54,9 +56,8 @@ enum MessageReader {
         if stanza.attribute(Names.type, is: "groupchat") {
             return .refused(Outcome(.notUnderstood, "group chat is not carried"))
         }
-        var content = MessageContent(stanza, language: context.language)
-        guard !content.parts.isEmpty else { return withoutBody(content) }
-        if let fault = content.fault { return .refused(fault) }
+        var content = MessageContent(stanza, language: context.language, context.addresses)
+        if let reading = unsendable(content) { return reading }
         guard let source = context.addresses.localAddress(of: from) else {
             return .refused(Outcome(.addressInvalid, "the sender is no user"))
         }
@@ -68,18 +69,45 @@ enum MessageReader {
         }
         content.details.sourceInstance = from.resource
         content.details.destinationInstance = to.resource
+        let isMessage = !content.parts.isEmpty || content.payload != nil
+        if content.parts.isEmpty { content.requirePayload() }
+        var operation = Envelope.Operation.message
+        if let report = content.report {
+            if isMessage {
+                content.lose(Loss("xmpp:receipt", reason: "it came with a message"))
+            } else if let about = StanzaID.messageID(report.id) {
+                operation = .report(Envelope.Report(about: about, outcome: .delivered, stage: report.stage))
+            } else {
+                return .dropped(.report)
+            }
+        }
+        if let id = content.replaced {
+            content.details.replaces = context.findMessageID(source, destination, id)
+            if content.details.replaces == nil {
+                content.lose(Loss("xmpp:replace", reason: "the message that it replaces is not known any more"))
+            }
+        }
         let id = nativeID(stanza, &content.details)
-        return .envelope(
-            Envelope(
-                source: source,
-                destination: destination,
-                messageID: context.makeMessageID(id),
-                trace: context.makeTraceID(),
-                body: .parts(content.parts),
-                details: content.details
-            ),
-            form
+        let envelope = Envelope(
+            operation: operation,
+            source: source,
+            destination: destination,
+            messageID: context.makeMessageID(id),
+            hops: content.hops,
+            trace: context.makeTraceID(),
+            body: content.parts.isEmpty ? .none : .parts(content.parts),
+            details: content.details
         )
+        return isMessage ? .envelope(envelope, form) : .quiet(envelope, form)
+    }
+
+    /// Why there is nothing to send (standards reference F.1: never an empty message); nil where there is something.
+    private static func unsendable(_ content: MessageContent) -> MessageReading? {
+        if let fault = content.fault { return .refused(fault) }
+        if !content.parts.isEmpty || content.payload != nil || content.report != nil { return nil }
+        if content.hasReport { return .dropped(.report) }
+        if content.details.chatState != nil { return nil }
+        return .refused(Outcome(.notUnderstood, "a message without content is not carried"))
     }
 
     /// The stanza's id where people can read it; else it goes into the details.
@@ -94,12 +122,5 @@ enum MessageReader {
             details.losses.append(Loss("xmpp:id", reason: "too long"))
         }
         return nil
-    }
-
-    /// Never an empty message (standards reference F.1): chat states and receipts are counted, all else is refused.
-    private static func withoutBody(_ content: MessageContent) -> MessageReading {
-        if content.hasReport { return .dropped(.report) }
-        if content.hasChatState { return .dropped(.chatState) }
-        return .refused(Outcome(.notUnderstood, "a message without a body is not carried"))
     }
 }

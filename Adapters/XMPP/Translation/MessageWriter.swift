@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import MessageFormats
 import XMLStream
 
 import struct NIOCore.ByteBuffer
@@ -7,6 +8,12 @@ import struct NIOCore.ByteBuffer
 /// Envelopes into message stanzas (RFC 3922 §4, RFC 6121 §5; standards reference F.2).
 struct MessageWriter {
     let addresses: AddressMap
+    private let baggage: StanzaBaggage
+
+    init(addresses: AddressMap) {
+        self.addresses = addresses
+        baggage = StanzaBaggage(addresses: addresses)
+    }
 
     /// What came of writing one envelope.
     enum Result {
@@ -41,35 +48,85 @@ struct MessageWriter {
         _ buffer: inout ByteBuffer,
         _ losses: inout [Loss]
     ) -> Swift.Result<Int, Refusal> {
-        let bodies: [TextBody]
-        switch TextBody.all(in: envelope.body, &losses) {
-        case .success(let found): bodies = found
-        case .failure(let outcome): return .failure(Refusal(outcome.code, outcome.text))
-        }
         let details = envelope.details
-        if let critical = details?.baggage.first(where: { $0.isCritical }) {
-            return .failure(Refusal(.notUnderstood, "\(critical.origin) \(critical.name) is not understood"))
+        var content = ShownContent()
+        if !MessageWriter.isBodyless(envelope, details) {
+            switch TextBody.all(in: envelope.body, &losses) {
+            case .success(let found): content = found
+            case .failure(let outcome): return .failure(Refusal(outcome.code, outcome.text))
+            }
         }
         buffer.writeStaticString("<message ")
-        let headerStart = buffer.writerIndex
-        guard
-            writeHeader(
-                source: envelope.source,
-                destination: envelope.destination,
-                messageID: envelope.messageID,
-                form,
-                &buffer
+        guard let fingerprint = writeHeader(envelope, details?.destinationInstance, form, &buffer, &losses) else {
+            return .failure(Refusal(.addressInvalid, "an address cannot be expressed in XMPP"))
+        }
+        let language = details.flatMap(StanzaBaggage.language)
+        writeRest(details, language, &buffer, &losses)
+        for body in content.bodies { body.write(to: &buffer, inherits: language != nil, &losses) }
+        content.rich?.writeXHTMLIM(into: &buffer)
+        if let sealed = content.sealed, !writeSealed(sealed, details, &buffer) {
+            return .failure(Refusal(.notAcceptable, "XML cannot hold the signed or encrypted object"))
+        }
+        if let details {
+            guard let covered = baggage.write(details, of: envelope.source, to: &buffer, &losses) else {
+                return .failure(Refusal(.notUnderstood, "something that the message needs is not understood here"))
+            }
+            DetailsWriter(
+                addresses: addresses,
+                form: form,
+                local: envelope.destination.domain,
+                inherits: language != nil
             )
-        else { return .failure(Refusal(.addressInvalid, "an address cannot be expressed in XMPP")) }
-        let fingerprint = Fingerprint.of(buffer, from: headerStart)
-        writeRest(details, form, &buffer, &losses)
-        for body in bodies { body.write(to: &buffer, &losses) }
-        if let details { DetailsWriter.write(details, to: &buffer, &losses) }
+            .write(details, except: covered, to: &buffer, &losses)
+        }
+        EnvelopeElement.write(envelope, details, to: &buffer)
         buffer.writeStaticString("</message>")
         return .success(fingerprint)
     }
 
-    /// Writes what identifies the stanza, up to the open end of the recipient's address.
+    /// Writes a signed or encrypted object, unless the very element that it came in is among the baggage.
+    private func writeSealed(_ part: BodyPart, _ details: Envelope.Details?, _ buffer: inout ByteBuffer) -> Bool {
+        let isThere = details?.baggage.contains { $0.origin == StanzaBaggage.origin && $0.name == SealedObject.name }
+        if isThere == true { return true }
+        buffer.writeStaticString("<body>")
+        buffer.writeXMLText(SealedObject.notice)
+        buffer.writeStaticString("</body>")
+        return SealedObject.write(part, to: &buffer)
+    }
+
+    /// Whether the envelope says something without a body: what somebody does, or an extension that must be understood.
+    private static func isBodyless(_ envelope: Envelope, _ details: Envelope.Details?) -> Bool {
+        guard case .none = envelope.body, let details else { return false }
+        return details.chatState != nil
+            || details.baggage.contains { $0.isCritical && $0.origin == StanzaBaggage.origin }
+    }
+
+    /// Writes what identifies the stanza, up to the open end of the sender's address, and returns its fingerprint, which
+    /// knows nothing of the recipient's device; nil where an address cannot be expressed.
+    private func writeHeader(
+        _ envelope: Envelope,
+        _ instance: ByteBuffer?,
+        _ form: AddressForm,
+        _ buffer: inout ByteBuffer,
+        _ losses: inout [Loss]
+    ) -> Int? {
+        let start = buffer.writerIndex
+        let (source, destination, id) = (envelope.source, envelope.destination, envelope.messageID)
+        guard writeHeader(source: source, destination: destination, messageID: id, form, &buffer) else { return nil }
+        let fingerprint = Fingerprint.of(buffer, from: start)
+        guard let instance else { return fingerprint }
+        buffer.moveWriterIndex(to: start)
+        buffer.writeStaticString("id='")
+        StanzaID.write(id, to: &buffer)
+        buffer.writeStaticString("' to='")
+        _ = addresses.writeLocal(destination, to: &buffer)
+        writeResource(instance, &buffer, &losses)
+        buffer.writeStaticString("' from='")
+        _ = addresses.writeForeign(source, as: form, to: &buffer)
+        return fingerprint
+    }
+
+    /// Writes what identifies the stanza, without the devices, up to the open end of the sender's address.
     private func writeHeader(
         source: Address,
         destination: Address,
@@ -88,16 +145,18 @@ struct MessageWriter {
 
     private func writeRest(
         _ details: Envelope.Details?,
-        _ form: AddressForm,
+        _ language: String?,
         _ buffer: inout ByteBuffer,
         _ losses: inout [Loss]
     ) {
         if let instance = details?.sourceInstance { writeResource(instance, &buffer, &losses) }
         switch details?.messageType {
-        case nil, "chat": buffer.writeStaticString("' type='chat'>")
-        case "headline": buffer.writeStaticString("' type='headline'>")
-        default: buffer.writeStaticString("' type='normal'>")
+        case nil, "chat": buffer.writeStaticString("' type='chat'")
+        case "headline": buffer.writeStaticString("' type='headline'")
+        default: buffer.writeStaticString("' type='normal'")
         }
+        DetailsWriter.writeLanguage(language, to: &buffer)
+        buffer.writeStaticString(">")
     }
 
     private func writeResource(_ instance: ByteBuffer, _ buffer: inout ByteBuffer, _ losses: inout [Loss]) {
@@ -108,32 +167,6 @@ struct MessageWriter {
         }
         buffer.writeStaticString("/")
         buffer.writeXMLValue(instance)
-    }
-
-    /// Writes later word about a message that a local user had sent: an error stanza where it failed, nothing else.
-    func writeReport(
-        _ report: Envelope.Report,
-        source: Address,
-        destination: Address,
-        as form: AddressForm,
-        to buffer: inout ByteBuffer
-    ) -> Bool {
-        var local = ByteBuffer()
-        var foreign = ByteBuffer()
-        guard addresses.writeLocal(destination, to: &local), addresses.writeForeign(source, as: form, to: &foreign)
-        else { return false }
-        let header = StanzaHeader(kind: .message, from: local, to: foreign, id: nativeID(of: report.messageID))
-        if report.outcome.disposition != .delivered {
-            ReplyWriter.writeError(report.outcome, answering: header, to: &buffer)
-        }
-        return true
-    }
-
-    /// The id of the stanza that became the message `id`: the core puts its own mark behind it.
-    private func nativeID(of id: MessageID) -> ByteBuffer {
-        let view = id.octets.readableBytesView
-        guard let end = view.lastIndex(of: UInt8(ascii: "~")), end > view.startIndex else { return id.octets }
-        return id.octets.getSlice(at: view.startIndex, length: end - view.startIndex) ?? id.octets
     }
 
     /// The fingerprint that the stanza had which `failure` speaks of.

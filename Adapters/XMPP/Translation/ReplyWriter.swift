@@ -83,10 +83,10 @@ enum ReplyWriter {
     }
 
     /// Answers a request with `content`.
-    static func writeResult(_ content: StaticString, answering header: StanzaHeader, to buffer: inout ByteBuffer) {
+    static func writeResult(_ content: String, answering header: StanzaHeader, to buffer: inout ByteBuffer) {
         open(header, type: "result", to: &buffer)
         buffer.writeStaticString(">")
-        buffer.writeStaticString(content)
+        buffer.writeString(content)
         buffer.writeStaticString("</iq>")
     }
 

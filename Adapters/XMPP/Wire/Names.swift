@@ -21,15 +21,6 @@ enum Names {
     static let discoInfo = XMLName(rawValue: 16)
     static let delay = XMLName(rawValue: 17)
     static let nick = XMLName(rawValue: 18)
-    static let chatState = XMLName(rawValue: 19)
-    static let receiptRequest = XMLName(rawValue: 20)
-    static let receipt = XMLName(rawValue: 21)
-    static let replace = XMLName(rawValue: 22)
-    static let html = XMLName(rawValue: 23)
-    static let marker = XMLName(rawValue: 24)
-    static let markable = XMLName(rawValue: 25)
-    static let hint = XMLName(rawValue: 26)
-    static let originID = XMLName(rawValue: 27)
     static let streamText = XMLName(rawValue: 28)
 
     static let from = XMLName(rawValue: 40)
@@ -48,7 +39,7 @@ enum Names {
     static let streamErrors = "urn:ietf:params:xml:ns:xmpp-streams"
     static let outcomes = "urn:imx:outcome:0"
 
-    static let vocabulary = XMLVocabulary(core + extensions + attributes)
+    static let vocabulary = XMLVocabulary(core + extensions + conversation + attributes)
 
     /// The stanzas and their parts; servers forget to rewrite the namespace of a child now and then.
     private static var core: [XMLVocabulary.Entry] {
@@ -68,23 +59,10 @@ enum Names {
     }
 
     private static var extensions: [XMLVocabulary.Entry] {
-        let chatStates = ["active", "composing", "paused", "inactive", "gone"].map {
-            XMLVocabulary.Entry(chatState, "http://jabber.org/protocol/chatstates", $0)
-        }
-        let markers = ["received", "displayed", "acknowledged"].map {
-            XMLVocabulary.Entry(marker, "urn:xmpp:chat-markers:0", $0)
-        }
-        let hints = ["no-permanent-store", "no-store", "no-copy", "store"].map {
-            XMLVocabulary.Entry(hint, "urn:xmpp:hints", $0)
-        }
-        return chatStates + markers + hints + [
+        [
             .init(ping, "urn:xmpp:ping", "ping"),
             .init(discoInfo, "http://jabber.org/protocol/disco#info", "query"),
             .init(delay, "urn:xmpp:delay", "delay"), .init(nick, "http://jabber.org/protocol/nick", "nick"),
-            .init(receiptRequest, "urn:xmpp:receipts", "request"), .init(receipt, "urn:xmpp:receipts", "received"),
-            .init(replace, "urn:xmpp:message-correct:0", "replace"),
-            .init(html, "http://jabber.org/protocol/xhtml-im", "html"),
-            .init(markable, "urn:xmpp:chat-markers:0", "markable"), .init(originID, "urn:xmpp:sid:0", "origin-id"),
         ]
     }
 
