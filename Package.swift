@@ -156,7 +156,7 @@ let package = Package(
             name: "XMPPAdapterTests",
             dependencies: [
                 "XMPPAdapter", "EnvelopeModel", "AdapterHarness", "AdapterKit", "Configuration", "IMXWire",
-                "MessageFormats", "XMLStream", nio, posix, logging,
+                "MessageFormats", "Telemetry", "XMLStream", nio, posix, logging,
             ]
         ),
         // The fuzzer's inputs that are kept; the fuzzer itself is a package of its own in the same folder.

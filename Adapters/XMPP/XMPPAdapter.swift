@@ -2,7 +2,9 @@
 public import AdapterKit
 import Configuration
 public import EnvelopeModel
+import MessageFormats
 public import NIOCore
+import Telemetry
 import XMLStream
 
 /// The adapter for XMPP servers: a component link (XEP-0114) that it dials and keeps up.
@@ -14,7 +16,7 @@ public final class XMPPAdapter: Adapter {
         kind: "xmpp",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .reports,
-            .chatStates, .corrections, .richText,
+            .presence, .chatStates, .corrections, .richText,
         ],
         window: 1_024
     )
@@ -44,6 +46,11 @@ public final class XMPPAdapter: Adapter {
     var conversations = Conversations()
     /// The foreign senders as the server's users know them.
     var senders = SenderNames()
+    /// What presence needs to be remembered.
+    var memory = PresenceMemory()
+    let pidfReader = PIDFReader(mode: .tolerant)
+    /// The world's clock, for the time of a state.
+    let wallClock: () -> WallTime
     /// The server's domain that is pinged.
     var pingTarget: Domain?
     /// When the oldest unanswered ping was sent.
@@ -67,7 +74,13 @@ public final class XMPPAdapter: Adapter {
     }
 
     /// Makes an adapter that connects by `dialer`.
-    package init(settings: XMPPSettings, host: any AdapterHost, dialer: any ComponentDialer) {
+    package init(
+        settings: XMPPSettings,
+        host: any AdapterHost,
+        dialer: any ComponentDialer,
+        wallClock: @escaping () -> WallTime = { .now }
+    ) {
+        self.wallClock = wallClock
         self.settings = settings
         self.host = host
         self.dialer = dialer
@@ -191,6 +204,7 @@ extension XMPPAdapter: ComponentLinkUser {
         keepAlive?.cancel()
         pingedAt = nil
         losses.removeAll()
+        memory.linkIsDown()
         host.linkChanged(to: .down(reason))
         host.turn {
             // Given to the server and not confirmed: nobody can know (standards reference G.1).
@@ -200,13 +214,18 @@ extension XMPPAdapter: ComponentLinkUser {
     }
 
     func linkBecameWritable() {
-        host.turn { drain() }
+        host.turn {
+            drainPresence()
+            drain()
+        }
     }
 
     func linkBurst(_ body: () -> Void) {
         host.turn {
             body()
             submitIncoming()
+            submitPresence()
+            drainPresence()
             drain()
             updateReading()
             finishIfIdle()

@@ -87,9 +87,8 @@ struct InboundTests {
             (message("x", type: "error"), DropReason.strayError), ("<message to='bob@b.example'/>", .malformed),
             ("<iq type='result' id='x' from='alice@a.example' to='bob@b.example'/>", .strayAnswer),
             ("<iq type='error' id='x' from='alice@a.example' to='bob@b.example'/>", .strayAnswer),
-            ("<presence from='alice@a.example' to='bob@b.example'/>", .presence),
-            ("<presence from='alice@a.example' to='bob@b.example' type='error'/>", .presence),
-            ("<presence from='alice@a.example' to='bob@b.example' type='unsubscribed'/>", .presence),
+            ("<presence from='alice@a.example' to='bob@b.example' type='error'/>", .strayError),
+            ("<presence from='alice@a.example' to='bob@b.example' type='invisible'/>", .presence),
             ("<unheard xmlns='urn:of'/>", .malformed),
             (
                 "<message from='alice@a.example' to='bob@b.example'><received xmlns='urn:xmpp:receipts'/></message>",
@@ -145,14 +144,6 @@ struct InboundTests {
         let answer = bench.server.take()
         #expect(answer.hasPrefix("<iq type='error' ") && answer.contains("<feature-not-implemented "))
         #expect(bench.host.counts == [.unknownRequest: 1])
-    }
-
-    @Test("RFC6121 3.1.3: a request to subscribe is declined")
-    func subscribe() {
-        let bench = Bench()
-        bench.bringUp()
-        bench.server.send("<presence type='subscribe' from='alice@a.example' to='bob@b.example'/>")
-        #expect(bench.server.take() == "<presence type='unsubscribed' from='bob@b.example' to='alice@a.example'/>")
     }
 
     @Test("XEP-0106: answers go back in the form that the local user used last")

@@ -4,6 +4,7 @@ import Configuration
 import EnvelopeModel
 import Logging
 import NIOCore
+import Telemetry
 import XMLStream
 
 @testable import XMPPAdapter
@@ -162,11 +163,13 @@ struct Bench {
         "<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'"
         + " xmlns='jabber:component:accept' from='imx.a.example' id='3BF96D32'>"
 
-    init(_ change: (inout XMPPSettings) -> Void = { _ in }) {
+    init(_ change: (inout XMPPSettings) -> Void = { _ in }) { self.init(wallClock: { .now }, change) }
+
+    init(wallClock: @escaping () -> WallTime, _ change: (inout XMPPSettings) -> Void = { _ in }) {
         var settings = Bench.settings
         change(&settings)
         host.domains = [domain("a.example")]
-        adapter = XMPPAdapter(settings: settings, host: host, dialer: server)
+        adapter = XMPPAdapter(settings: settings, host: host, dialer: server, wallClock: wallClock)
     }
 
     static var settings: XMPPSettings {

@@ -122,7 +122,7 @@ extension XMPPAdapter {
     }
 
     /// Counts a stanza that is dropped, and says at level debug whose it was.
-    private func drop(_ reason: DropReason, _ stanza: XMLElement) {
+    func drop(_ reason: DropReason, _ stanza: XMLElement) {
         host.count(reason)
         host.logger.debug("dropped a stanza: \(reason.rawValue)", metadata: ["from": .string(sender(of: stanza))])
     }
@@ -133,7 +133,7 @@ extension XMPPAdapter {
         } ?? "nobody"
     }
 
-    // MARK: Requests and presence
+    // MARK: Requests
 
     private func receivedRequest(_ stanza: XMLElement) {
         if stanza.attribute(Names.type, is: "result") || stanza.attribute(Names.type, is: "error") {
@@ -170,14 +170,6 @@ extension XMPPAdapter {
         return barrierAnswered(number)
     }
 
-    private func receivedPresence(_ stanza: XMLElement) {
-        drop(.presence, stanza)
-        guard stanza.attribute(Names.type, is: "subscribe"), let header = StanzaHeader(stanza, .presence) else {
-            return
-        }
-        reply { ReplyWriter.writeUnsubscribed(answering: header, to: &$0) }
-    }
-
     // MARK: Settlements and answers
 
     /// Tells the senders of messages that failed.
@@ -195,12 +187,12 @@ extension XMPPAdapter {
         finishIfIdle()
     }
 
-    private func answer(_ outcome: Outcome, _ header: StanzaHeader) {
+    func answer(_ outcome: Outcome, _ header: StanzaHeader) {
         reply { ReplyWriter.writeError(outcome, answering: header, to: &$0) }
     }
 
     /// Writes an answer now, or keeps it for the next link.
-    private func reply(_ write: (inout ByteBuffer) -> Void) {
+    func reply(_ write: (inout ByteBuffer) -> Void) {
         if let link, link.isUp {
             write(&link.output)
         } else if deferred.readableBytes < XMPPAdapter.deferredLimit {

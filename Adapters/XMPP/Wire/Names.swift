@@ -39,7 +39,7 @@ enum Names {
     static let streamErrors = "urn:ietf:params:xml:ns:xmpp-streams"
     static let outcomes = "urn:imx:outcome:0"
 
-    static let vocabulary = XMLVocabulary(core + extensions + conversation + attributes)
+    static let vocabulary = XMLVocabulary(core + extensions + conversation + presenceParts + attributes)
 
     /// The stanzas and their parts; servers forget to rewrite the namespace of a child now and then.
     private static var core: [XMLVocabulary.Entry] {

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import MessageFormats
+
+import struct NIOCore.ByteBuffer
+import struct NIOCore.CircularBuffer
+
+/// What the adapter remembers for presence; all of it is bounded, and most of it forgotten with the link.
+struct PresenceMemory {
+    /// What foreign people have been told of local users.
+    var told = PresentityTable()
+    /// What local users have been shown of foreign people.
+    var shown = ShownTable()
+    /// What this burst brings to the core; nil where something newer stands behind it.
+    var events: [PresenceEvent?] = []
+    /// Where the last state of a pair stands in the list of events.
+    var published: [Int: Int] = [:]
+    /// The ids of requests to subscribe that have not been answered.
+    var asked: [Int: ByteBuffer] = [:]
+    /// Pairs whose local party uses the form that is not the default; kept when the link is lost.
+    var forms: [Int: AddressForm] = [:]
+    /// Orders that wait for a link that takes them.
+    var waiting = CircularBuffer<PresenceOrder>()
+    /// Probes that may still be answered: the server says nothing of whom it knows nothing.
+    var probes = Patience<PresencePair>()
+    /// Users of whom nobody abroad sees anything any more, unless they come back soon.
+    var departures = Patience<Address>()
+    /// Whether the timer of the two runs.
+    var isTicking = false
+    /// Documents that were mapped lately, by what they say.
+    var mapped: [Int: MappedPresence] = [:]
+
+    /// The most requests, forms and orders that are remembered.
+    static let limit = 65_536
+    /// The most documents that are remembered.
+    static let documentLimit = 64
+
+    /// Forgets all that the link had to do with.
+    mutating func linkIsDown() {
+        told.removeAll()
+        shown.removeAll()
+        asked.removeAll()
+        waiting.removeAll()
+        probes.removeAll()
+        departures.removeAll()
+        events.removeAll()
+        published.removeAll()
+    }
+
+    /// Adds what the core is to be told. Of several states of one pair in one burst, the last one counts.
+    mutating func add(_ event: PresenceEvent) {
+        if case .publishes(let presentity, let watcher?, _) = event {
+            let pair = PresenceMemory.pair(presentity, watcher)
+            if let place = published.updateValue(events.count, forKey: pair) { events[place] = nil }
+        }
+        events.append(event)
+    }
+
+    /// Takes what the core is to be told.
+    mutating func takeEvents() -> [PresenceEvent] {
+        guard !events.isEmpty else { return [] }
+        let all = events.compactMap { $0 }
+        events.removeAll(keepingCapacity: true)
+        published.removeAll(keepingCapacity: true)
+        return all
+    }
+
+    /// Stands for a local user and a foreign party. Seeded at every start, so that nobody can make two meet.
+    static func pair(_ user: Address, _ foreign: Address) -> Int {
+        var hasher = Hasher()
+        hasher.combine(user)
+        hasher.combine(foreign)
+        return hasher.finalize()
+    }
+
+    /// Remembers the form in which a local user addresses a foreign party.
+    mutating func remember(_ form: AddressForm, default usual: AddressForm, _ pair: Int) {
+        if form == usual {
+            if !forms.isEmpty { forms[pair] = nil }
+            return
+        }
+        if forms.count >= PresenceMemory.limit, forms[pair] == nil { forms.removeAll() }
+        forms[pair] = form
+    }
+}
+
+/// A local user and a foreign party.
+struct PresencePair: Hashable {
+    var user: Address
+    var foreign: Address
+}
+
+/// Things that are due unless something comes within one or two rounds of a timer.
+struct Patience<Element: Hashable> {
+    private var fresh: Set<Element> = []
+    private var old: Set<Element> = []
+
+    var isEmpty: Bool { fresh.isEmpty && old.isEmpty }
+
+    /// Waits for something about `element` from now on.
+    mutating func insert(_ element: Element) {
+        guard fresh.count < PresenceMemory.limit else { return }
+        old.remove(element)
+        fresh.insert(element)
+    }
+
+    /// Something came.
+    mutating func remove(_ element: Element) {
+        if !fresh.isEmpty { fresh.remove(element) }
+        if !old.isEmpty { old.remove(element) }
+    }
+
+    /// Ends a round, and returns what has been waited for long enough.
+    mutating func round() -> Set<Element> {
+        defer { (old, fresh) = (fresh, []) }
+        return old
+    }
+
+    mutating func removeAll() {
+        fresh.removeAll()
+        old.removeAll()
+    }
+}
