@@ -52,6 +52,7 @@ let package = Package(
             dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]
         ),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
+        .target(name: "Policy", dependencies: ["EnvelopeModel", "Configuration", nio]),
         .target(
             name: "TransportSecurity",
             dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioTLS, nioSSL]
@@ -94,8 +95,8 @@ let package = Package(
             name: "imx",
             dependencies: [
                 "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence", "IMXFront",
-                "IMXWire", "MessageFormats", "Digests", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
-                nio, posix, nioSSL, logging,
+                "IMXWire", "MessageFormats", "Digests", "Discovery", "Policy", "TransportSecurity", "StubAdapter",
+                "XMPPAdapter", nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -109,13 +110,15 @@ let package = Package(
         .testTarget(name: "EnvelopeModelTests", dependencies: ["EnvelopeModel", nio]),
         .testTarget(
             name: "AggregatorTests",
-            dependencies: ["Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store", nio, logging]
+            dependencies: [
+                "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Presence", "Store", nio, logging,
+            ]
         ),
         .testTarget(
             name: "IMXFrontTests",
             dependencies: [
                 "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
-                "Discovery", "Telemetry", "TransportSecurity", nio, posix, logging,
+                "Discovery", "Presence", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
         // What tests of several targets need.
@@ -130,6 +133,7 @@ let package = Package(
         ),
         .testTarget(name: "PresenceTests", dependencies: ["Presence", "AdapterKit", "EnvelopeModel", nio]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "PolicyTests", dependencies: ["Policy", "Configuration", "EnvelopeModel", nio]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
             name: "StoreTests",
@@ -183,6 +187,13 @@ if Context.environment["IMX_BENCHMARK"] != nil {
                 logging,
             ],
             path: "Tests/Benchmarks/Pair"
+        )
+    )
+    package.targets.append(
+        .executableTarget(
+            name: "imx-leases",
+            dependencies: ["AdapterKit", "EnvelopeModel", "Presence", "Store", nio],
+            path: "Tests/Benchmarks/Leases"
         )
     )
 }

@@ -29,6 +29,12 @@ public final class RecordingAdapter: Adapter {
     public private(set) var settlements: [Settlement] = []
     /// Whether it was told to pause.
     public private(set) var isPaused = false
+    /// What it was asked about presence, in order.
+    public private(set) var orders: [PresenceOrder] = []
+    /// What it answers about presence.
+    public var onOrder: ((PresenceOrder) -> [PresenceEvent])?
+    /// What it answers when it is asked for attributes; nil where it never does.
+    public var onAttributes: ((_ subject: Address, _ requester: Address, _ keys: [String]) -> [Attribute]?)?
     /// Called for every delivery after it was written down.
     public var onDelivery: ((Delivery) -> Void)?
     private var held: Set<Ticket> = []
@@ -57,6 +63,24 @@ public final class RecordingAdapter: Adapter {
 
     /// Writes the settlements down.
     public func settled(_ batch: [Settlement]) { settlements += batch }
+
+    /// Writes the orders down, and answers as it was told.
+    public func presence(_ orders: [PresenceOrder]) {
+        self.orders += orders
+        let events = orders.flatMap { onOrder?($0) ?? [] }
+        if !events.isEmpty { host.presence(events) }
+    }
+
+    /// Answers as it was told.
+    public func attributes(
+        of subject: Address,
+        for requester: Address,
+        keys: [String],
+        by deadline: Instant,
+        answer: @escaping ([Attribute]) -> Void
+    ) {
+        if let found = onAttributes?(subject, requester, keys) { answer(found) }
+    }
 
     /// Settles a held delivery.
     public func settle(_ ticket: Ticket, _ outcome: Outcome) {

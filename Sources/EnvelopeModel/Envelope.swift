@@ -26,15 +26,26 @@ public struct Envelope: Sendable, Hashable {
 
     /// What a report says.
     public struct Report: Sendable, Hashable {
+        /// What the outcome is of.
+        public enum Stage: Sendable, Hashable {
+            /// The message's way to the recipient.
+            case delivery
+            /// Its being read (XEP-0333).
+            case display
+        }
+
         /// The identifier of the message that the report is about.
         public var messageID: MessageID
         /// What became of it.
         public var outcome: Outcome
+        /// What the outcome is of.
+        public var stage: Stage
 
         /// Makes a report.
-        public init(about messageID: MessageID, outcome: Outcome) {
+        public init(about messageID: MessageID, outcome: Outcome, stage: Stage = .delivery) {
             self.messageID = messageID
             self.outcome = outcome
+            self.stage = stage
         }
     }
 

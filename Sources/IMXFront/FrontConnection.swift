@@ -49,6 +49,8 @@ final class FrontConnection {
     var hasServed = false
     /// The pairs of domains that records on this connection may speak for, each with the wire's spelling.
     private(set) var trusted: [DomainPair: TrustedPair] = [:]
+    /// For each domain that the peer may speak for, one of its pairs.
+    private var trustedSources: [ByteBuffer: TrustedPair] = [:]
     /// The pair that the last record was for: records come in runs.
     private var recentPair: TrustedPair?
     /// What the servers that are asked about claims made here have shown, until the claims end.
@@ -140,6 +142,15 @@ final class FrontConnection {
         return pair
     }
 
+    /// One of the trusted pairs of `source`, for a record that is for nobody in particular; nil where there is none.
+    func trustedPair(from source: ByteBuffer, now: Instant) -> TrustedPair? {
+        guard let known = trustedSources[source] else { return nil }
+        if known.until > now { return known }
+        // Looked for once: a source without pairs is forgotten.
+        trustedSources[source] = trusted.values.first { $0.sourceOctets == source && $0.until > now }
+        return trustedSources[source]
+    }
+
     /// Whether one more pair may be trusted here, or is already. Pairs whose time is over make room.
     func hasRoom(for domains: DomainPair, limit: Int, now: Instant) -> Bool {
         if trusted.count < limit || trusted[domains] != nil { return true }
@@ -151,6 +162,7 @@ final class FrontConnection {
     func trust(_ source: Domain, _ target: Domain, until: Instant, level: TrustLevel = .dialback) {
         let pair = TrustedPair(source: source, target: target, until: until, level: level)
         trusted[DomainPair(source: pair.sourceOctets, target: pair.targetOctets)] = pair
+        trustedSources[pair.sourceOctets] = pair
         recentPair = nil
     }
 
@@ -184,6 +196,12 @@ final class FrontConnection {
     func endTrust(where isOver: (TrustedPair) -> Bool) -> [TrustedPair] {
         let ended = trusted.filter { isOver($0.value) }
         for pair in ended.keys { trusted[pair] = nil }
+        for pair in ended.values where trustedSources[pair.sourceOctets] === pair {
+            trustedSources[pair.sourceOctets] = nil
+        }
+        for pair in trusted.values where trustedSources[pair.sourceOctets] == nil {
+            trustedSources[pair.sourceOctets] = pair
+        }
         recentPair = nil
         return Array(ended.values)
     }

@@ -17,6 +17,7 @@ extension IMXFront {
     }
 
     private func dispatch(_ delivery: Delivery) {
+        if let refusal = delivery.envelope.wireRefusal { return host.settle(delivery.ticket, refusal) }
         let pair = pair(from: delivery.envelope.source.domain, to: delivery.envelope.destination.domain)
         if let connection = pair.connection, pair.claim == .confirmed, pair.isEmpty, connection.isWritable,
             pair.isFree(for: connection),
@@ -44,12 +45,7 @@ extension IMXFront {
         isRepeat: Bool,
         on connection: FrontConnection
     ) -> Bool {
-        switch delivery.envelope.operation {
-        case .message, .report: break
-        default:
-            host.settle(delivery.ticket, Outcome(.notUnderstood, "IMX/1 cannot carry this operation"))
-            return true
-        }
+        if case .pushAttributes = delivery.envelope.operation { return push(delivery, on: connection) }
         let cookie = connection.remember(.delivery(delivery, pair, isRepeat: isRepeat), now: now)
         let result = encode(delivery.envelope, cookie: cookie, isRepeat: isRepeat, on: connection)
         switch result {
@@ -66,6 +62,18 @@ extension IMXFront {
             host.settle(delivery.ticket, isRepeat ? Self.unanswered : Outcome(.tooLarge, "larger than the peer takes"))
             return true
         }
+    }
+
+    /// Sends attributes that nobody asked for. Nobody answers, so they are done with once they are on their way.
+    private func push(_ delivery: Delivery, on connection: FrontConnection) -> Bool {
+        switch connection.machine.send(pushed: delivery.envelope, now: now) {
+        case .sent:
+            markDirty(connection)
+            host.settle(delivery.ticket, .delivered)
+        case .tooLarge: host.settle(delivery.ticket, Outcome(.tooLarge, "larger than the peer takes"))
+        case .windowFull, .notOpen: return false
+        }
+        return true
     }
 
     /// Writes the request into the connection's octets. A body that is no MIME entity yet becomes one on the way, in a
@@ -203,22 +211,16 @@ extension IMXFront {
 
     // MARK: Answers to the peer
 
-    /// The token of a request that a peer made: its connection, its tag, and whether it is a REPORT.
-    static func token(_ connection: ConnectionHandle, tag: UInt32, isReport: Bool) -> UInt64 {
-        (connection.rawValue << 33) | (isReport ? 1 << 32 : 0) | UInt64(tag)
-    }
-
     package func settled(_ batch: [Settlement]) {
         burst {
             var recent: FrontConnection?
             for index in batch.indices {
-                let token = batch[index].token
-                let handle = ConnectionHandle(rawValue: token >> 33)
+                let token = RequestToken(rawValue: batch[index].token)
+                guard let type = token.kind.answerType else { continue }
+                let handle = token.connection(latest: latestConnection)
                 if recent?.handle != handle { recent = connections[handle] }
                 guard let connection = recent else { continue }  // the peer is gone; it will hear it when it asks again
-                let type = token & (1 << 32) == 0 ? RecordType.message : .report
-                let tag = UInt32(truncatingIfNeeded: token)
-                connection.machine.answer(outcome: batch[index].outcome, to: type, tag: tag, now: now)
+                connection.machine.answer(outcome: batch[index].outcome, to: type, tag: token.tag, now: now)
                 markDirty(connection)
             }
         }

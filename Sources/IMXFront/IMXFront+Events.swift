@@ -19,12 +19,10 @@ extension IMXFront {
         case .verify(let tag, let record): take(record, tag: tag, on: connection)
         case .proof(let record): take(record, on: connection)
         case .unreadableAnswer(let cookie, let error): unreadable(cookie, error, on: connection)
-        case .subscribe(let tag, _, _): later(.subscribe, tag, on: connection)
-        case .notify(let tag, _, _): later(.notify, tag, on: connection)
-        case .get(let tag, _): later(.get, tag, on: connection)
-        case .pushAttributes:
-            host.count(.unknownRequest)
-            connection.burden.refusals &+= 1
+        case .subscribe(let tag, _, let record): take(record, tag: tag, on: connection)
+        case .notify(let tag, _, let record): take(record, tag: tag, on: connection)
+        case .get(let tag, let record): take(record, tag: tag, on: connection)
+        case .pushAttributes(let record): take(record, on: connection)
         case .redirect(let record): take(record, on: connection)
         case .refused(let type, _, let error): refused(type, error, on: connection)
         case .closing(let close): closing(close, on: connection)
@@ -76,7 +74,7 @@ extension IMXFront {
 
     private func take(_ record: MessageRecord, tag: UInt32, isRetry: Bool, on connection: FrontConnection) {
         guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
-            return deny(record.from, record.to, .message, tag, on: connection)
+            return deny(record.from.domain, record.to.domain, .message, tag, on: connection)
         }
         if isRetry, !connection.isReturning {  // IMX-1 §5.6
             let outcome = Outcome(.uncertain, "a repeat of something that was sent to an earlier process")
@@ -89,19 +87,19 @@ extension IMXFront {
             freshTrace: host.makeTraceID()
         )
         host.note(envelope.trace, "received from \(connection.peerName)")
-        submissions.append(
-            Submission(token: Self.token(connection.handle, tag: tag, isReport: false), envelope: envelope)
-        )
+        let token = RequestToken(connection.handle, tag: tag, .message)
+        submissions.append(Submission(token: token.rawValue, envelope: envelope))
     }
 
     private func take(_ record: ReportRecord, tag: UInt32, on connection: FrontConnection) {
         guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {
-            return deny(record.from, record.to, .report, tag, on: connection)
+            return deny(record.from.domain, record.to.domain, .report, tag, on: connection)
         }
-        // A REPORT has no identifier of its own. One is made of the message's and of the code, so that the same report
-        // is taken once.
+        // A REPORT has no identifier of its own. One is made of what tells it from others, so that the same report is
+        // taken once (IMX-1 §5.6).
         var id = record.about
         id.writeString("!" + String(record.code.rawValue))
+        if let stage = record.stage { id.writeString("!" + String(stage)) }
         let envelope = record.envelope(
             source: pair.source,
             destination: pair.target,
@@ -109,27 +107,26 @@ extension IMXFront {
             deadline: deadline(record.deadline),
             freshTrace: host.makeTraceID()
         )
-        submissions.append(
-            Submission(token: Self.token(connection.handle, tag: tag, isReport: true), envelope: envelope)
-        )
+        let token = RequestToken(connection.handle, tag: tag, .report)
+        submissions.append(Submission(token: token.rawValue, envelope: envelope))
     }
 
     /// When the peer's patience ends, by our clock.
-    private func deadline(_ milliseconds: UInt32?) -> Instant {
+    func deadline(_ milliseconds: UInt32?) -> Instant {
         milliseconds.map { now + .milliseconds(Int($0)) } ?? .distantFuture
     }
 
     /// IMX 6.3(2), 6.2.2.1(3): a record for a pair that is not authenticated on this connection.
-    private func deny(
-        _ from: AddressField,
-        _ to: AddressField,
+    func deny(
+        _ from: ByteBuffer,
+        _ to: ByteBuffer,
         _ type: RecordType,
         _ tag: UInt32,
         on connection: FrontConnection
     ) {
         host.count(.unauthenticated)
         connection.violations += 1
-        let outcome = denial(from.domain, to.domain, on: connection)
+        let outcome = denial(from, to, on: connection)
         connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
         count(.data(outcome.code))
         connection.burden.refusals &+= 1
@@ -138,25 +135,9 @@ extension IMXFront {
             "record refused",
             on: connection,
             metadata: [
-                "from": "\(String(buffer: from.domain))", "to": "\(String(buffer: to.domain))",
+                "from": "\(String(buffer: from))", "to": "\(String(buffer: to))",
                 "outcome": "\(outcome.code)",
             ]
-        )
-    }
-
-    /// A request of a kind that this version reads but does not serve.
-    private func later(_ type: RecordType, _ tag: UInt32, on connection: FrontConnection) {
-        host.count(.unknownRequest)
-        connection.burden.refusals &+= 1
-        connection.violations += 1
-        let outcome = Outcome(.notUnderstood, "presence and attributes are not served yet")
-        connection.machine.answer(outcome: outcome, to: type, tag: tag, now: now)
-        count(.record(outcome.code))
-        guard connection.violations == 1 else { return }
-        notice(
-            "record refused",
-            on: connection,
-            metadata: ["type": "\(type.rawValue)", "outcome": "\(outcome.code)"]
         )
     }
 

@@ -229,7 +229,9 @@ extension IMXFront {
             case .delivery(let delivery, let pair, let isRepeat):
                 if pair.connection !== connection, returned.last !== pair { returned.append(pair) }
                 // A repeat that the peer did not take stays one: an earlier connection may have brought it there.
-                if asRepeats || isRepeat {
+                if delivery.envelope.operation.isIdempotent {
+                    putBack(delivery, of: pair)
+                } else if asRepeats || isRepeat {
                     pair.toRepeat.prepend(delivery)
                     if let server = connection.peer, let line = connection.line {
                         pair.repeatsAt = (server, line.endpoint)
@@ -244,6 +246,13 @@ extension IMXFront {
             }
         }
         for pair in returned { resume(pair) }
+    }
+
+    /// IMX-1 §5.6: what may be said again goes out as if it had never been sent, while somebody waits for it.
+    private func putBack(_ delivery: Delivery, of pair: PairQueue) {
+        guard delivery.envelope.deadline > now else { return host.settle(delivery.ticket, Self.unanswered) }
+        pair.waiting.prepend(delivery)
+        waiting[delivery.ticket] = pair
     }
 
     /// What a pair had in flight on an old connection has come back.

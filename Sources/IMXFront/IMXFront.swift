@@ -74,6 +74,8 @@ package final class IMXFront: Adapter, TransportDelegate {
     /// How far taking this node out of service has come; nil where it is in service.
     var draining: Draining?
     private var tagSpace: UInt32 = 0
+    /// The number of the latest connection.
+    private(set) var latestConnection: UInt64 = 0
 
     struct PairKey: Hashable {
         let source: Domain
@@ -197,6 +199,7 @@ package final class IMXFront: Adapter, TransportDelegate {
         )
         connection.security = security
         connections[handle] = connection
+        latestConnection = max(latestConnection, handle.rawValue)
         if role == .dialler { admission.call(connection.source) }
         file(connection)
         watchClock()

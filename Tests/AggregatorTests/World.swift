@@ -5,6 +5,7 @@ import Aggregator
 import EnvelopeModel
 import Logging
 import NIOCore
+import Presence
 import Store
 import Testing
 
@@ -38,6 +39,9 @@ struct World {
             scheduler: scheduler,
             repeatWindow: try RepeatWindow(path: nil, capacity: 1024, now: scheduler.now),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        core.attachPresence(
+            PresenceDesk(now: scheduler.now, wallTime: WallTime(milliseconds: 1_800_000_000_000))
         )
         a = core.attach(named: "a") { RecordingAdapter(host: $0) }
         b = core.attach(named: "b") { RecordingAdapter(host: $0) }

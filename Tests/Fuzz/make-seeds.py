@@ -278,6 +278,22 @@ def pidf():
     write("pidf", "latin1", b"\x02" + own.replace("top", "t\u00f6p").encode("latin1"))
 
 
+def html():
+    form = "<p>a <b>b<i>c</i></b><br/><u><s>d</s></u></p><em>e</em><strong>f</strong><a href=\"http://a.example/?b&amp;c\">g</a>"
+    soup = "<B>x<i></b>y<p>z<script>q</script><img alt='r &lt;' src=s><li>t<table><td>u<td>v&nbsp;&bogus;&#0;<a href=x>w"
+    odd = "<![CDATA[a]]><!--[if IE]>b<![endif]--><!DOCTYPE c><?d?>e<<f></imx><pre>g\n  h\t</pre><head>i<title>j</title></head>"
+    links = "<a href=\"JaVa&#09;script:a\">b</a><a href='im:c@d'>e<a href=tel:1>f<p>g</a><hr><h1>h</h1><div>i</div>"
+    style = "<p style='font-weight: bold'>a<span style='text-decoration: underline; color: red'>b</span></p><ul><li>c</li></ul>"
+    body = "<body xmlns='http://www.w3.org/1999/xhtml'>%s</body>"
+    stanza = "<html xmlns='http://jabber.org/protocol/xhtml-im'>" + body % style + body % "d" + "</html>"
+    entity = "<!DOCTYPE html [<!ENTITY a 'b'>]>" + stanza.replace("c", "&a;")
+    for name, text in {
+        "form": form, "soup": soup, "odd": odd, "links": links, "xhtml-im": stanza, "xhtml-im-entity": entity,
+        "deep": "<b><i><q>" * 60 + "x" + "</i>" * 40, "plain": "a  b\r\n <c> & d\t\n\u00e9\u20ac\x00\ufffe",
+    }.items():
+        write("html", name, text.encode())
+
+
 if __name__ == "__main__":
     known = examples()
     codec(known)
@@ -289,5 +305,6 @@ if __name__ == "__main__":
     xml()
     mime()
     pidf()
+    html()
     for folder in sorted((HERE / "Corpora").iterdir()):
         print(f"{folder.name}: {len(list(folder.iterdir()))} seeds")

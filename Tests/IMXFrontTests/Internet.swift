@@ -7,6 +7,7 @@ import EnvelopeModel
 import IMXWire
 import Logging
 import NIOCore
+import Presence
 import Store
 import Testing
 import TransportSecurity
@@ -122,6 +123,13 @@ final class Internet {
             scheduler: life,
             repeatWindow: try repeatWindow ?? RepeatWindow(path: nil, capacity: 1 << 14, now: scheduler.now),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        core.attachPresence(
+            PresenceDesk(
+                now: scheduler.now,
+                wallTime: WallTime(milliseconds: 1_800_000_000_000 + Int64(scheduler.now.nanoseconds / 1_000_000)),
+                generator: SeededGenerator(seed: serverID.high &+ 1)
+            )
         )
         let users = core.attach(named: "users") { RecordingAdapter(host: $0) }
         let transport = SimulatedTransport(network: network, number: number)

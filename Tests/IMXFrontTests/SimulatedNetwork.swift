@@ -65,6 +65,10 @@ final class SimulatedNetwork {
 
     var openStreams: Int { streams.count }
 
+    func cutAll() {
+        for id in streams.keys.sorted() { cut(id) }
+    }
+
     func cut(_ id: UInt64) {
         guard let stream = streams.removeValue(forKey: id) else { return }
         for end in stream.ends {

@@ -58,6 +58,12 @@ enum Samples {
             BaggageField(origin: text("xmpp"), name: text("x"), octets: text("<x/>"), isCritical: true)
         ]
         details.attributes = [AttributeField(key: text("alias"), type: text("text/plain"), value: text("Al"))]
+        details.chatState = 1
+        details.readReportWanted = true
+        details.recipients = [
+            RecipientField(kind: 1, uri: text("im:carol@c.example"), name: text("Carol")),
+            RecipientField(kind: 2, uri: text("im:dan@d.example")),
+        ]
         details.routing = ReplyRouting(origin: server, route: octets("0102"), sameConnection: true)
         details.extra = [UnknownField(id: FieldID(rawValue: 0x1A1A), value: octets("000102"))]
         return MessageRecord(
@@ -81,7 +87,7 @@ enum Samples {
         return AnswerRecord(.rateLimited, details: details)
     }
 
-    private static func written(_ write: (inout ByteBuffer) throws -> Void) rethrows -> ByteBuffer {
+    static func written(_ write: (inout ByteBuffer) throws -> Void) rethrows -> ByteBuffer {
         var out = ByteBuffer()
         try write(&out)
         return out
@@ -145,30 +151,6 @@ enum Samples {
         ]
     }
 
-    private static func presenceRecords() throws -> [(name: String, octets: ByteBuffer)] {
-        let alice = try address("alice@a.example")
-        let bob = try address("bob@b.example")
-        let subscribe = SubscribeRecord(watcher: alice, target: bob, duration: 1800, subscriptID: text("s1"))
-        let notify = NotifyRecord(
-            presentity: bob,
-            watcher: alice,
-            subscriptID: text("s1"),
-            state: .active,
-            sequence: 1
-        )
-        let get = GetRecord(requester: alice, subject: .domain(text("b.example")), keys: [text("contact.abuse")])
-        let push = PushAttributesRecord(
-            subject: .user(bob),
-            attributes: [AttributeField(key: text("alias"), value: text("Bob"), seconds: 3600)]
-        )
-        return [
-            ("subscribe", written { subscribe.write(to: &$0, tag: 11) }),
-            ("notify", written { notify.write(to: &$0, tag: 12) }),
-            ("get", written { get.write(to: &$0, tag: 13) }),
-            ("push-attr", written { push.write(to: &$0) }),
-        ]
-    }
-
     /// Every sample by the name that it has in the specification.
     static func all() throws -> [(name: String, octets: ByteBuffer)] {
         let message = try message()
@@ -179,13 +161,20 @@ enum Samples {
             about: text("m1"),
             code: .delivered
         )
+        var read = report
+        read.stage = 2
+        var details = MessageDetails()
+        details.chatState = 2
+        let state = MessageRecord(from: message.from, to: message.to, messageID: text("m3"), details: details)
         return sessionRecords() + (try dialbackRecords()) + [
             ("message", written { message.write(to: &$0, tag: 7) }),
             ("message-full", written { full.write(to: &$0, tag: 8, isRetry: true) }),
             ("answer", written { AnswerRecord(.delivered).write(to: &$0, answering: .message, tag: 7) }),
             ("answer-refused", written { refusal().write(to: &$0, answering: .message, tag: 8) }),
             ("report", written { report.write(to: &$0, tag: 10) }),
-        ] + (try presenceRecords())
+            ("report-read", written { read.write(to: &$0, tag: 10) }),
+            ("message-state", written { state.write(to: &$0, tag: 9) }),
+        ] + (try subscriptionRecords()) + (try attributeRecords())
     }
 
     /// Reads a record as its type wants it, and writes what was read again.

@@ -24,10 +24,11 @@ local CODES = {
     [3001] = "the user has moved",
     [4001] = "not available now", [4002] = "no answer in time; not handed on", [4003] = "short of resources",
     [4004] = "too much at once", [4005] = "the claim could not be verified now",
-    [5001] = "malformed", [5002] = "address invalid", [5003] = "no such user or subscription", [5004] = "refused",
+    [5001] = "malformed", [5002] = "address invalid", [5003] = "no such user or attribute", [5004] = "refused",
     [5005] = "sender's domain not authenticated on this connection", [5006] = "domain not served here",
     [5007] = "out of hops, or a loop", [5008] = "type or critical field not understood", [5009] = "too large",
-    [5010] = "content not acceptable", [5011] = "there is such a subscription already",
+    [5010] = "content not acceptable", [5011] = "another subscription is live",
+    [5012] = "no such subscription",
     [5013] = "recipient's domain not known", [5014] = "internal error", [5015] = "the claim was not verified",
 }
 local CLASSES = { [2] = "done", [3] = "elsewhere", [4] = "try later", [5] = "no" }
@@ -37,6 +38,11 @@ for high = 0, 7 do GREASE[high * 0x1010 + 0x0A0A] = true end
 
 local CAPABILITIES = { [0x0001] = "cb: dial-back bound to TLS", [0x0002] = "mutual: data back on the connection of VERIFY" }
 local STATES = { [1] = "active", [2] = "pending", [3] = "ended" }
+local CHAT_STATES = {
+    [1] = "attends to it", [2] = "writes", [3] = "has stopped writing", [4] = "has not attended", [5] = "has left",
+}
+local KINDS = { [1] = "to", [2] = "cc" }
+local STAGES = { [1] = "the way to the recipient", [2] = "the reading" }
 local SCOPES = { [0] = "new work", [1] = "all work" }
 
 -- Field number: filter name, label, type, most octets. IMX-1 §9.
@@ -110,6 +116,12 @@ local FIELDS = {
     [0x018D] = { "baggage.name", "Name", "text", 1024 },
     [0x018E] = { "baggage.octets", "Octets", "octets", nil, true },
     [0x018F] = { "baggage.critical", "Critical", "flag" },
+    [0x0190] = { "chat_state", "Chat state", "u8" },
+    [0x0191] = { "read_report_wanted", "Report of reading wanted", "flag" },
+    [0x0192] = { "recipient", "Further recipient", "nested" },
+    [0x0193] = { "recipient.kind", "Kind", "u8" },
+    [0x0194] = { "recipient.uri", "URI", "text", 2048 },
+    [0x0195] = { "stage", "Stage", "u8" },
 }
 
 local SECRETS = { [0x0022] = true, [0x0023] = true, [0x0024] = true, [0x0025] = true }
@@ -130,6 +142,7 @@ local NESTED = {
     [0x0187] = TEXTS,
     [0x0189] = { required = { 0x018A }, optional = set(0x0121) },
     [0x018B] = { required = { 0x018C, 0x018D }, optional = set(0x018E, 0x018F) },
+    [0x0192] = { required = { 0x0193, 0x0194 }, optional = set(0x0121) },
 }
 
 -- What the answers hold.
@@ -165,27 +178,28 @@ local RECORDS = {
         name = "MESSAGE", kind = "request", required = { 0x0100, 0x0101, 0x0102, 0x0103 },
         optional = set(
             0x0104, 0x0105, 0x0106, 0x0107, 0x0108, 0x0110, 0x0111, 0x0180, 0x0181, 0x0182, 0x0183, 0x0184, 0x0185,
-            0x0186, 0x0187, 0x0188, 0x0189, 0x018B
+            0x0186, 0x0187, 0x0188, 0x0189, 0x018B, 0x0190, 0x0191, 0x0192
         ),
-        repeated = set(0x0108, 0x0111, 0x0181, 0x0189, 0x018B),
+        repeated = set(0x0108, 0x0111, 0x0181, 0x0189, 0x018B, 0x0192),
     },
     [0x0021] = {
         name = "REPORT", kind = "request", required = { 0x0100, 0x0101, 0x0109, 0x0120 },
-        optional = set(0x0121, 0x0122, 0x0103, 0x0105, 0x0180),
+        optional = set(0x0121, 0x0122, 0x0103, 0x0105, 0x0180, 0x0195),
     },
     [0x0030] = {
         name = "SUBSCRIBE", kind = "request", required = { 0x0100, 0x0101, 0x0103, 0x0130, 0x0131 },
-        optional = set(0x0132), answers = set(0x0130),
+        optional = set(0x0105, 0x0132, 0x0180, 0x0187), answers = set(0x0130),
         names = { [0x0100] = { "watcher", "Watcher" }, [0x0101] = { "presentity", "Target" } },
         answer_names = { [0x0130] = { "granted", "Granted seconds" } },
     },
     [0x0031] = {
         name = "NOTIFY", kind = "request", required = { 0x0100, 0x0101, 0x0131, 0x0133, 0x0134 },
-        optional = set(0x0120, 0x0110, 0x0111), repeated = set(0x0111),
+        optional = set(0x0103, 0x0105, 0x0110, 0x0111, 0x0120, 0x0180, 0x0189), repeated = set(0x0111, 0x0189),
         names = { [0x0100] = { "presentity", "Presentity" }, [0x0101] = { "watcher", "Watcher" } },
     },
     [0x0040] = {
-        name = "GET", kind = "request", required = { 0x0100, 0x0101 }, optional = set(0x0112), repeated = set(0x0112),
+        name = "GET", kind = "request", required = { 0x0100, 0x0101 },
+        optional = set(0x0103, 0x0105, 0x0112, 0x0180), repeated = set(0x0112),
         names = { [0x0100] = { "requester", "Requester" }, [0x0101] = { "about_whom", "Subject" } }, subject = true,
     },
     [0x0041] = {
@@ -247,7 +261,7 @@ local f = {
 
 local VALUES = {
     capability = CAPABILITY_NAMES, code = CODES, ["attribute.status"] = CODES, failed_field = FIELD_NAMES,
-    state = STATES, scope = SCOPES,
+    state = STATES, scope = SCOPES, chat_state = CHAT_STATES, ["recipient.kind"] = KINDS, stage = STAGES,
 }
 local HEXADECIMAL = { capability = true, failed_field = true, last_tag = true }
 
@@ -389,6 +403,7 @@ end
 local function text_rule(record, is_answer, parent)
     if parent == 0x0181 or parent == 0x0187 then return 65535, false end
     if parent == 0x0189 then return 1024, true end
+    if parent == 0x0192 then return 1024, false end
     if record and record.name == "CLOSE" then return 1024, false end
     return 4096, is_answer or (record ~= nil and record.name == "REPORT")
 end
@@ -517,7 +532,7 @@ add_fields = function(tvb, start, finish, tree, context, values)
                 local limit, may_be_empty = text_rule(context.record, context.is_answer, context.parent)
                 checked = { definition[1], definition[2], definition[3], limit, may_be_empty }
             end
-            local reason = fault(checked, raw, id == 0x0101 and context.record or nil)
+            local reason = fault(checked, raw, (id == 0x0100 or id == 0x0101) and context.record or nil)
             if reason then
                 if range then item:add(f.wrong, range) end
                 item:set_text(definition[2] .. ": malformed")

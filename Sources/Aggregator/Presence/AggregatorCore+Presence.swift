@@ -72,6 +72,7 @@ extension AggregatorCore {
                 at: now
             )
         case .notify(let notification):
+            attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
             if envelope.hasDetails { attributeCache.keep(envelope, now: now) }
             return desk.notify(
                 notification,

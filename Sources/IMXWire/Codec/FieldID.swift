@@ -96,4 +96,12 @@ package struct FieldID: RawRepresentable, Sendable, Hashable {
     package static let baggageName = FieldID(rawValue: 0x018D)
     package static let baggageOctets = FieldID(rawValue: 0x018E)
     package static let baggageCritical = FieldID(rawValue: 0x018F)
+    package static let chatState = FieldID(rawValue: 0x0190)
+    package static let readReportWanted = FieldID(rawValue: 0x0191)
+    package static let recipient = FieldID(rawValue: 0x0192)
+    package static let recipientKind = FieldID(rawValue: 0x0193)
+    package static let uri = FieldID(rawValue: 0x0194)
+
+    // What a REPORT carries besides
+    package static let stage = FieldID(rawValue: 0x0195)
 }

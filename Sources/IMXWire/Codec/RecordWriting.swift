@@ -47,8 +47,10 @@ extension ByteBuffer {
 
     mutating func writeField(_ id: FieldID, _ value: Address) {
         writeMultipleIntegers(id.rawValue, UInt32(clamping: value.octetCount))
-        writeImmutableBuffer(value.localPart)
-        writeInteger(UInt8(ascii: "@"))
+        if !value.isDomainItself {
+            writeImmutableBuffer(value.localPart)
+            writeInteger(UInt8(ascii: "@"))
+        }
         writeString(value.domain.name)
     }
 

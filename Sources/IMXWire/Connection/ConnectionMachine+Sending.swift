@@ -114,7 +114,13 @@ extension ConnectionMachine {
         settle(now)
         guard phase == .open else { return }
         prepareOutbound()
+        let start = outbound.writerIndex
         answer.write(to: &outbound, answering: type, tag: tag)
+        let excess = outbound.writerIndex - start - RecordHeader.size - peerLimit
+        if excess > 0 {  // IMX-1 §3.2: a larger record would cost the connection
+            outbound.moveWriterIndex(to: start)
+            answer.shortened(by: excess).write(to: &outbound, answering: type, tag: tag)
+        }
         finishIfDrained(now: now)
     }
 
@@ -148,13 +154,17 @@ extension ConnectionMachine {
 
     /// Takes a record back that the peer would not take.
     mutating func finish(_ start: Int, _ tag: UInt32) -> SendResult {
-        let limit = isAuthenticated ? peerMaxRecord : min(peerMaxRecord, settings.unauthenticatedRecord)
-        guard outbound.writerIndex - start - RecordHeader.size <= Int(limit) else {
+        guard outbound.writerIndex - start - RecordHeader.size <= peerLimit else {
             outbound.moveWriterIndex(to: start)
             _ = window.remove(tag)
             return .tooLarge
         }
         return .sent(tag: tag)
+    }
+
+    /// The largest payload that the peer takes now.
+    var peerLimit: Int {
+        Int(isAuthenticated ? peerMaxRecord : min(peerMaxRecord, settings.unauthenticatedRecord))
     }
 
     private mutating func settle(_ now: Instant) {

@@ -52,7 +52,8 @@ extension ReportRecord {
         }
         let report = Envelope.Report(
             about: MessageID(unchecked: about),
-            outcome: Outcome(code, details: details)
+            outcome: Outcome(code, details: details),
+            stage: stage == ReportRecord.displayStage ? .display : .delivery
         )
         return Envelope(
             operation: .report(report),
@@ -85,8 +86,12 @@ extension MessageDetails {
             DisplayName(String(buffer: $0.text), language: $0.language.map(String.init(buffer:)))
         }
         read.nativeID = nativeID
-        read.losses = losses.map { Loss(String(buffer: $0.feature), reason: String(buffer: $0.reason)) }
-        read.baggage = baggage.map(Baggage.init) + attributes.map(Baggage.init) + extra.map(Baggage.init)
+        read.losses = losses.map(Loss.init)
+        read.chatState = chatState.flatMap(ChatState.init(code:))
+        read.wantsReadReport = readReportWanted ?? false
+        read.otherRecipients = recipients.compactMap(OtherRecipient.init)
+        read.attributes = attributes.map(Attribute.init)
+        read.baggage = baggage.map(Baggage.init) + extra.map(Baggage.init)
         return read
     }
 }
@@ -99,13 +104,6 @@ extension Baggage {
             isCritical: field.isCritical,
             octets: field.octets
         )
-    }
-
-    init(_ attribute: AttributeField) {
-        var octets = ByteBuffer()
-        attribute.write(to: &octets)
-        octets.moveReaderIndex(forwardBy: 6)
-        self.init(origin: FieldID.baggageWord, name: FieldID.attribute.baggageName, octets: octets)
     }
 
     init(_ field: UnknownField) {

@@ -52,6 +52,7 @@ extension ByteBuffer {
         writeField(.code, report.outcome.code.rawValue)
         writeField(.text, report.outcome.details?.text.map { $0.prefix(octets: Bound.outcomeText) })
         writeLanguage(report.outcome.details?.language)
+        if report.stage == .display { writeField(.stage, ReportRecord.displayStage) }
         writeField(.trace, envelope.trace)
         endRecord(at: start)
     }
@@ -75,6 +76,10 @@ extension ByteBuffer {
         writeWhole(.toInstance, details.destinationInstance, MessageDetails.instanceLimit, &left)
         if let name = details.sourceName, !name.text.isEmpty { writeLocalized(.fromName, name.text, name.language) }
         writeWhole(.nativeID, details.nativeID, Bound.identifier, &left)
+        writeField(.chatState, details.chatState?.code)
+        if details.wantsReadReport { writeField(.readReportWanted, true) }
+        if !writeRecipients(details.otherRecipients) { left.append(.recipient) }
+        if !writeAttributes(details.attributes) { left.append(.attribute) }
         var pieces = 0
         for piece in details.baggage {
             pieces += 1
@@ -84,14 +89,45 @@ extension ByteBuffer {
         for loss in losses.prefix(FieldReader.repeatLimit) { writeLoss(loss) }
     }
 
-    private mutating func writeLocalized(_ id: FieldID, _ text: String, _ language: String?) {
+    /// False where one of them is left out: a URI cannot be cut.
+    private mutating func writeRecipients(_ recipients: [OtherRecipient]) -> Bool {
+        var isWhole = recipients.count <= FieldReader.repeatLimit
+        for recipient in recipients.prefix(FieldReader.repeatLimit) {
+            guard (1...Bound.uri).contains(recipient.uri.utf8.count) else {
+                isWhole = false
+                continue
+            }
+            let name = recipient.name.flatMap { $0.isEmpty ? nil : $0.prefix(octets: Bound.identifier) }
+            RecipientField(
+                kind: recipient.kind.code,
+                uri: ByteBuffer(string: recipient.uri),
+                name: name.map { ByteBuffer(string: $0) }
+            ).write(to: &self)
+        }
+        return isWhole
+    }
+
+    /// False where one of them is left out.
+    mutating func writeAttributes(_ attributes: [Attribute]) -> Bool {
+        var isWhole = attributes.count <= FieldReader.repeatLimit
+        for attribute in attributes.prefix(FieldReader.repeatLimit) {
+            guard let field = AttributeField(attribute) else {
+                isWhole = false
+                continue
+            }
+            field.write(to: &self)
+        }
+        return isWhole
+    }
+
+    mutating func writeLocalized(_ id: FieldID, _ text: String, _ language: String?) {
         let start = beginField(id)
         writeField(.text, text.prefix(octets: Bound.text))
         writeLanguage(language)
         endField(at: start)
     }
 
-    private mutating func writeLoss(_ loss: Loss) {
+    mutating func writeLoss(_ loss: Loss) {
         guard !loss.feature.isEmpty else { return }
         let start = beginField(.loss)
         writeField(.text, loss.reason.prefix(octets: Bound.identifier))
@@ -144,6 +180,8 @@ enum Bound {
     /// The text of an outcome; a reader takes 4,096.
     static let outcomeText = 1024
     static let text = 65_535
+    static let uri = 2048
+    static let attributeType = 255
 }
 
 extension String {
@@ -171,7 +209,7 @@ extension FieldID {
     init?(baggageName: String) {
         guard let number = UInt16(baggageName, radix: 16) else { return nil }
         let id = FieldID(rawValue: number)
-        guard id == .attribute || !(id.isAssigned || id.isCritical) else { return nil }
+        guard !(id.isAssigned || id.isCritical) else { return nil }
         self = id
     }
 
@@ -179,7 +217,7 @@ extension FieldID {
     var isAssigned: Bool {
         switch rawValue {
         case 0x0001...0x000E, 0x0010...0x0011, 0x0020...0x0025, 0x0100...0x0109, 0x0110...0x0116, 0x0120...0x0125,
-            0x0130...0x0134, 0x0140...0x0142, 0x0180...0x018F:
+            0x0130...0x0134, 0x0140...0x0142, 0x0180...0x0195:
             true
         default: false
         }

@@ -17,6 +17,8 @@ extension AnswerRecord {
         }
         details.retryAfter = known.retryAfter
         details.newAddress = known.newAddress.map(AddressField.init)
+        details.granted = known.grantedSeconds
+        details.attributes = known.attributes.prefix(FieldReader.repeatLimit).compactMap(AttributeField.init)
         details.failedField = known.failedField.map(FieldID.init)
         details.baggage = known.baggage.filter { !$0.origin.isEmpty && !$0.name.isEmpty }.map(BaggageField.init)
         self.init(outcome.code, details: details)
@@ -32,6 +34,8 @@ extension AnswerRecord {
                 language: details.language.map(String.init(buffer:)),
                 retryAfter: details.retryAfter,
                 newAddress: details.newAddress?.address,
+                grantedSeconds: details.granted,
+                attributes: details.attributes.map(Attribute.init),
                 failedField: details.failedField?.rawValue,
                 baggage: details.baggage.map(Baggage.init)
             )
@@ -70,8 +74,34 @@ extension ConnectionMachine {
             let (start, tag) = begin(.report, cookie, now)
             outbound.writeReport(report, of: envelope, deadline: deadline, tag: tag, isRetry: isRetry)
             return finish(start, tag)
-        case .subscribe, .notify, .getAttributes, .pushAttributes, .unknown: return .notOpen
+        case .subscribe(let wish):
+            let (start, tag) = begin(.subscribe, cookie, now)
+            outbound.writeSubscribe(wish, of: envelope, deadline: deadline, tag: tag)
+            return finish(start, tag)
+        case .notify(let notification):
+            let (start, tag) = begin(.notify, cookie, now)
+            outbound.writeNotify(notification, of: envelope, mime: mime, deadline: deadline, tag: tag)
+            return finish(start, tag)
+        case .getAttributes(let keys):
+            let (start, tag) = begin(.get, cookie, now)
+            outbound.writeGet(keys, of: envelope, deadline: deadline, tag: tag)
+            return finish(start, tag)
+        case .pushAttributes, .unknown: return .notOpen
         }
+    }
+
+    /// Sends the attributes that `envelope` pushes. They want no answer, so nothing is in flight afterwards.
+    package mutating func send(pushed envelope: Envelope, now: Instant) -> SendResult {
+        guard isOpen else { return .notOpen }
+        prepareOutbound()
+        let start = outbound.writerIndex
+        outbound.writePush(of: envelope)
+        guard outbound.writerIndex - start - RecordHeader.size <= peerLimit else {
+            outbound.moveWriterIndex(to: start)
+            return .tooLarge
+        }
+        lastActivity = now
+        return .sent(tag: 0)
     }
 
     /// Answers the request `tag` of type `type` with an outcome. Each request is answered once.

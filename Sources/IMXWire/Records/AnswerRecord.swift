@@ -78,6 +78,25 @@ package struct AnswerRecord: Sendable {
     }
 }
 
+extension AnswerRecord {
+    /// The answer without so many octets: the largest attribute values go first, each saying that it is too large, and
+    /// where that is not enough, everything but the code.
+    func shortened(by excess: Int) -> AnswerRecord {
+        guard var details else { return self }
+        var left = excess
+        let largest = details.attributes.indices.sorted {
+            details.attributes[$0].value?.readableBytes ?? 0 > details.attributes[$1].value?.readableBytes ?? 0
+        }
+        for index in largest where left > 0 {
+            guard let value = details.attributes[index].value, value.readableBytes > 2 else { break }
+            left -= value.readableBytes - 2  // the status takes the value's place
+            details.attributes[index].value = nil
+            details.attributes[index].status = OutcomeCode.tooLarge.rawValue
+        }
+        return left > 0 ? AnswerRecord(code) : AnswerRecord(code, details: details)
+    }
+}
+
 extension AnswerRecord.Details {
     mutating func read(_ field: FieldRange, of reader: borrowing FieldReader) throws(IMXError) {
         switch field.id {

@@ -21,6 +21,11 @@ package struct MessageDetails: Sendable, Hashable {
     package var losses: [LossField] = []
     package var baggage: [BaggageField] = []
     package var attributes: [AttributeField] = []
+    /// What the sender does at the conversation; IMX-1 §7.2.
+    package var chatState: UInt8?
+    package var readReportWanted: Bool?
+    /// The others that the message is said to be for.
+    package var recipients: [RecipientField] = []
     package var routing = ReplyRouting()
     package var extra: [UnknownField] = []
 
@@ -67,6 +72,11 @@ package struct MessageDetails: Sendable, Hashable {
             try reader.bound(baggage.count, field)
             baggage.append(try BaggageField(reader.nested(field)))
         case .attribute: try reader.append(field, to: &attributes)
+        case .chatState: try reader.read(field, into: &chatState)
+        case .readReportWanted: try reader.read(field, into: &readReportWanted)
+        case .recipient:
+            try reader.bound(recipients.count, field)
+            recipients.append(try RecipientField(reader.nested(field)))
         default:
             if try routing.read(field, of: reader) { return }
             try reader.keep(field, in: &extra)
@@ -89,6 +99,9 @@ package struct MessageDetails: Sendable, Hashable {
         for loss in losses { loss.write(to: &out) }
         for piece in baggage { piece.write(to: &out) }
         for attribute in attributes { attribute.write(to: &out) }
+        out.writeField(.chatState, chatState)
+        if let readReportWanted { out.writeField(.readReportWanted, readReportWanted) }
+        for recipient in recipients { recipient.write(to: &out) }
         routing.write(to: &out)
         out.writeFields(extra)
     }

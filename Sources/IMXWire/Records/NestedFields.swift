@@ -164,6 +164,75 @@ package struct AttributeField: Sendable, Hashable {
     }
 }
 
+/// Somebody else whom a message is said to be for: nested fields kind, uri and text.
+package struct RecipientField: Sendable, Hashable {
+    /// 1 to, 2 cc; others say nothing.
+    package var kind: UInt8
+    package var uri: ByteBuffer
+    package var name: ByteBuffer?
+
+    package init(kind: UInt8, uri: ByteBuffer, name: ByteBuffer? = nil) {
+        self.kind = kind
+        self.uri = uri
+        self.name = name
+    }
+
+    init(_ fields: FieldReader) throws(IMXError) {
+        var reader = fields
+        var kind: UInt8?
+        var uri: ByteBuffer?
+        while let field = try reader.next() {
+            switch field.id {
+            case .recipientKind: try reader.read(field, into: &kind)
+            case .uri: try reader.readText(field, into: &uri, limit: Bound.uri)
+            case .text: try reader.readText(field, into: &name, limit: Bound.identifier)
+            default: try reader.skip(field)
+            }
+        }
+        self.kind = try required(kind, .recipientKind)
+        self.uri = try required(uri, .uri)
+    }
+
+    func write(to out: inout ByteBuffer) {
+        let start = out.beginField(.recipient)
+        out.writeField(.recipientKind, kind)
+        out.writeField(.uri, uri)
+        out.writeField(.text, name)
+        out.endField(at: start)
+    }
+}
+
+/// What all operations on presence and attributes may say of their handling.
+package struct Handling: Sendable, Hashable {
+    package var hops: UInt8?
+    /// The milliseconds that the receiver may take to answer.
+    package var deadline: UInt32?
+    package var trace: TraceID?
+
+    package init(hops: UInt8? = nil, deadline: UInt32? = nil, trace: TraceID? = nil) {
+        self.hops = hops
+        self.deadline = deadline
+        self.trace = trace
+    }
+
+    /// Reads the field if it is one of the three.
+    mutating func read(_ field: FieldRange, of reader: borrowing FieldReader) throws(IMXError) -> Bool {
+        switch field.id {
+        case .hops: try reader.read(field, into: &hops)
+        case .deadline: try reader.read(field, into: &deadline)
+        case .trace: try reader.read(field, into: &trace)
+        default: return false
+        }
+        return true
+    }
+
+    func write(to out: inout ByteBuffer) {
+        out.writeField(.hops, hops)
+        out.writeField(.deadline, deadline)
+        if let trace { out.writeField(.trace, trace) }
+    }
+}
+
 /// What leads an answer back to the very process that asked: origin, route and same-connection-please.
 package struct ReplyRouting: Sendable, Hashable {
     package var origin: ServerID?

@@ -13,7 +13,9 @@ package struct SubscribeRecord: Sendable, Hashable {
     package var subscriptID: ByteBuffer
     /// Whether the target's server is to forget an earlier approval too.
     package var forget: Bool
-    package var hops: UInt8
+    /// What the watcher is called.
+    package var fromName: LocalizedOctets?
+    package var handling: Handling
     package var routing: ReplyRouting
     package var extra: [UnknownField]
 
@@ -30,7 +32,7 @@ package struct SubscribeRecord: Sendable, Hashable {
         self.duration = duration
         self.subscriptID = subscriptID
         self.forget = forget
-        self.hops = hops
+        self.handling = Handling(hops: hops)
         self.routing = ReplyRouting()
         self.extra = []
     }
@@ -42,7 +44,7 @@ package struct SubscribeRecord: Sendable, Hashable {
         var duration: UInt32?
         var subscriptID: ByteBuffer?
         var forget: Bool?
-        var hops: UInt8?
+        handling = Handling()
         routing = ReplyRouting()
         extra = []
         var reader = FieldReader(payload)
@@ -53,8 +55,11 @@ package struct SubscribeRecord: Sendable, Hashable {
             case .duration: try reader.read(field, into: &duration)
             case .subscriptID: try reader.read(field, into: &subscriptID, limit: 255)
             case .forget: try reader.read(field, into: &forget)
-            case .hops: try reader.read(field, into: &hops)
+            case .fromName:
+                guard fromName == nil else { throw .malformed(field.id, "appears twice") }
+                fromName = try LocalizedOctets(reader.nested(field))
             default:
+                if try handling.read(field, of: reader) { continue }
                 if try !routing.read(field, of: reader) { try reader.keep(field, in: &extra) }
             }
         }
@@ -63,7 +68,7 @@ package struct SubscribeRecord: Sendable, Hashable {
         self.duration = try required(duration, .duration)
         self.subscriptID = try required(subscriptID, .subscriptID)
         self.forget = forget ?? false
-        self.hops = try required(hops, .hops)
+        _ = try required(handling.hops, .hops)
     }
 
     /// Appends the record to `out`.
@@ -71,10 +76,11 @@ package struct SubscribeRecord: Sendable, Hashable {
         let start = out.beginRecord(.subscribe, isRetry ? [.request, .retry] : .request, tag: tag)
         out.writeField(.from, watcher.octets)
         out.writeField(.to, target.octets)
-        out.writeField(.hops, hops)
+        handling.write(to: &out)
         out.writeField(.duration, duration)
         out.writeField(.subscriptID, subscriptID)
         if forget { out.writeField(.forget, true) }
+        fromName?.write(.fromName, to: &out)
         routing.write(to: &out)
         out.writeFields(extra)
         out.endRecord(at: start)
@@ -101,6 +107,9 @@ package struct NotifyRecord: Sendable, Hashable {
     /// The presence document.
     package var mime: ByteBuffer?
     package var attributes: [AttributeField]
+    /// What a translation of the document could not carry.
+    package var losses: [LossField]
+    package var handling: Handling
     package var routing: ReplyRouting
     package var extra: [UnknownField]
 
@@ -122,6 +131,8 @@ package struct NotifyRecord: Sendable, Hashable {
         self.sequence = sequence
         self.mime = mime
         self.attributes = attributes
+        self.losses = []
+        self.handling = Handling()
         self.routing = ReplyRouting()
         self.extra = []
     }
@@ -135,6 +146,8 @@ package struct NotifyRecord: Sendable, Hashable {
         var sequence: UInt64?
         var reason: UInt16?
         attributes = []
+        losses = []
+        handling = Handling()
         routing = ReplyRouting()
         extra = []
         var reader = FieldReader(payload)
@@ -148,7 +161,11 @@ package struct NotifyRecord: Sendable, Hashable {
             case .sequence: try reader.read(field, into: &sequence)
             case .mime: try reader.read(field, into: &mime)
             case .attribute: try reader.append(field, to: &attributes)
+            case .loss:
+                try reader.bound(losses.count, field)
+                losses.append(try LossField(reader.nested(field)))
             default:
+                if try handling.read(field, of: reader) { continue }
                 if try !routing.read(field, of: reader) { try reader.keep(field, in: &extra) }
             }
         }
@@ -167,12 +184,14 @@ package struct NotifyRecord: Sendable, Hashable {
         let start = out.beginRecord(.notify, isRetry ? [.request, .retry] : .request, tag: tag)
         out.writeField(.from, presentity.octets)
         out.writeField(.to, watcher.octets)
+        handling.write(to: &out)
         out.writeField(.mime, mime)
         for attribute in attributes { attribute.write(to: &out) }
         out.writeField(.code, reason?.rawValue)
         out.writeField(.subscriptID, subscriptID)
         out.writeField(.state, state.rawValue)
         out.writeField(.sequence, sequence)
+        for loss in losses { loss.write(to: &out) }
         routing.write(to: &out)
         out.writeFields(extra)
         out.endRecord(at: start)

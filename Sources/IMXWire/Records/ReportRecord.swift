@@ -14,6 +14,8 @@ package struct ReportRecord: Sendable, Hashable {
     package var code: OutcomeCode
     package var text: ByteBuffer?
     package var language: ByteBuffer?
+    /// 1 the way to the recipient, 2 the reading; others say nothing.
+    package var stage: UInt8?
     package var trace: TraceID?
     package var hops: UInt8?
     package var deadline: UInt32?
@@ -61,6 +63,7 @@ package struct ReportRecord: Sendable, Hashable {
             case .code: try reader.read(field, into: &code)
             case .text: try reader.readText(field, into: &text, limit: 4096, mayBeEmpty: true)
             case .language: try reader.readText(field, into: &language, limit: 64)
+            case .stage: try reader.read(field, into: &stage)
             case .trace: try reader.read(field, into: &trace)
             case .hops: try reader.read(field, into: &hops)
             case .deadline: try reader.read(field, into: &deadline)
@@ -85,6 +88,7 @@ package struct ReportRecord: Sendable, Hashable {
         out.writeField(.code, code.rawValue)
         out.writeField(.text, text)
         out.writeField(.language, language)
+        out.writeField(.stage, stage)
         routing.write(to: &out)
         if let trace { out.writeField(.trace, trace) }
         out.writeFields(extra)

@@ -85,12 +85,14 @@ private let shown: [(name: String, fields: String)] = [
         "message-full",
         """
         imx.attribute=1 imx.attribute.type=text/plain imx.attribute.value=416c imx.baggage=1 imx.baggage.critical=1 \
-        imx.baggage.name=x imx.baggage.octets=3c782f3e imx.baggage.origin=xmpp imx.deadline=30000 imx.expert.grease=1 \
+        imx.baggage.name=x imx.baggage.octets=3c782f3e imx.baggage.origin=xmpp imx.chat_state=1 imx.deadline=30000 \
+        imx.expert.grease=1 \
         imx.field.unknown=000102 imx.flags=0x09 imx.from=alice@a.example imx.from_instance=phone imx.from_name=1 \
         imx.hops=127 imx.key=alias imx.lang=de imx.loss=1 imx.loss.feature=xmpp:xhtml-im imx.message_id=m2 \
         imx.message_type=normal imx.mime.line=,x imx.native_id=n1 imx.origin=000102030405060708090a0b0c0d0e0f \
-        imx.receipt_wanted=1 imx.replaces=m0 imx.route=0102 imx.same_connection=1 imx.sent_at=2026-01-02T03:04:05Z \
-        imx.subject=1 imx.tag=0x00000008 imx.text=Grüße,Alice,no place for it imx.thread=t1 imx.thread_parent=t0 \
+        imx.read_report_wanted=1 imx.receipt_wanted=1 imx.recipient=1,1 imx.recipient.kind=1,2 \
+        imx.recipient.uri=im:carol@c.example,im:dan@d.example imx.replaces=m0 imx.route=0102 imx.same_connection=1 imx.sent_at=2026-01-02T03:04:05Z \
+        imx.subject=1 imx.tag=0x00000008 imx.text=Grüße,Alice,no place for it,Carol imx.thread=t1 imx.thread_parent=t0 \
         imx.to=bob@b.example imx.to_instance=desk imx.trace=00000000000000010000000000000002 \
         imx.trail=101112131415161718191a1b1c1d1e1f imx.type=0x0020
         """
@@ -111,12 +113,35 @@ private let shown: [(name: String, fields: String)] = [
         """
     ),
     (
+        "report-read",
+        """
+        imx.about=m1 imx.code=2000 imx.flags=0x01 imx.from=bob@b.example imx.stage=2 imx.tag=0x0000000a \
+        imx.to=alice@a.example imx.type=0x0021
+        """
+    ),
+    (
+        "message-state",
+        """
+        imx.chat_state=2 imx.flags=0x01 imx.from=alice@a.example imx.hops=128 imx.message_id=m3 imx.tag=0x00000009 \
+        imx.to=bob@b.example imx.type=0x0020
+        """
+    ),
+    (
         "subscribe",
         """
         imx.duration=1800 imx.flags=0x01 imx.from=alice@a.example imx.hops=128 imx.presentity=bob@b.example \
         imx.subscript_id=s1 imx.tag=0x0000000b imx.to=bob@b.example imx.type=0x0030 imx.watcher=alice@a.example
         """
     ),
+    (
+        "subscribe-full",
+        """
+        imx.deadline=5000 imx.duration=0 imx.flags=0x01 imx.forget=1 imx.from=alice@a.example imx.from_name=1 \
+        imx.hops=127 imx.lang=en imx.presentity=bob@b.example imx.subscript_id=s1 imx.tag=0x0000000b imx.text=Alice \
+        imx.to=bob@b.example imx.trace=00000000000000010000000000000002 imx.type=0x0030 imx.watcher=alice@a.example
+        """
+    ),
+    ("subscribe-answer", "imx.code=2000 imx.flags=0x02 imx.granted=900 imx.tag=0x0000000b imx.type=0x0030"),
     (
         "notify",
         """
@@ -125,10 +150,42 @@ private let shown: [(name: String, fields: String)] = [
         """
     ),
     (
+        "notify-full",
+        """
+        imx.attribute=1 imx.attribute.seconds=3600 imx.attribute.value=426f62 imx.deadline=5000 imx.flags=0x01 \
+        imx.from=bob@b.example imx.hops=127 imx.key=alias imx.loss=1 imx.loss.feature=xmpp:caps \
+        imx.mime.line=Content-Type: application/pidf+xml,,\(Samples.documentXML) imx.presentity=bob@b.example \
+        imx.sequence=2 imx.state=1 imx.subscript_id=s1 imx.tag=0x0000000c imx.text=no place for it \
+        imx.to=alice@a.example imx.trace=00000000000000010000000000000002 imx.type=0x0031 imx.watcher=alice@a.example
+        """
+    ),
+    (
+        "notify-ended",
+        """
+        imx.code=5004 imx.flags=0x01 imx.from=bob@b.example imx.presentity=bob@b.example imx.sequence=3 imx.state=3 \
+        imx.subscript_id=s1 imx.tag=0x0000000c imx.to=alice@a.example imx.type=0x0031 imx.watcher=alice@a.example
+        """
+    ),
+    (
         "get",
         """
         imx.about_whom=b.example imx.flags=0x01 imx.from=alice@a.example imx.key=contact.abuse \
         imx.requester=alice@a.example imx.tag=0x0000000d imx.to=b.example imx.type=0x0040
+        """
+    ),
+    (
+        "get-domain",
+        """
+        imx.about_whom=bob@b.example imx.deadline=5000 imx.flags=0x01 imx.from=a.example imx.hops=127 \
+        imx.key=alias,b.example/shoe-size imx.requester=a.example imx.tag=0x0000000d imx.to=bob@b.example \
+        imx.trace=00000000000000010000000000000002 imx.type=0x0040
+        """
+    ),
+    (
+        "get-answer",
+        """
+        imx.attribute=1,1 imx.attribute.seconds=3600 imx.attribute.status=5003 imx.attribute.value=426f62 \
+        imx.code=2000 imx.flags=0x02 imx.key=alias,b.example/shoe-size imx.tag=0x0000000d imx.type=0x0040
         """
     ),
     (

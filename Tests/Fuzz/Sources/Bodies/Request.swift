@@ -45,7 +45,7 @@ struct Request {
             )
             return machine.send(notify: notify, cookie: cookie, now: now)
         case .get:
-            let get = GetRecord(requester: Self.alice, subject: .user(Self.bob), keys: [])
+            let get = GetRecord(requester: .user(Self.alice), subject: .user(Self.bob), keys: [])
             return machine.send(get: get, cookie: cookie, now: now)
         case .claim: return machine.send(claim: Self.claim, cookie: cookie, now: now)
         case .verify:

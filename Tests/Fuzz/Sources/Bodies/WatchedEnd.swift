@@ -238,7 +238,7 @@ struct WatchedEnd {
         after.abort(IMXError(.refused, "over"))
         after.transportClosed()
         after.answer(.delivered, to: .message, tag: 1, now: now)
-        let ping = GetRecord(requester: Request.alice, subject: .user(Request.bob), keys: [])
+        let ping = GetRecord(requester: .user(Request.alice), subject: .user(Request.bob), keys: [])
         try hold(after.send(get: ping, cookie: 1, now: now) == .notOpen, "a request after the end")
         try hold(after.next(now: now) == nil, "an event after the end")
         try hold(after.takeOutbound() == nil, "octets after the end")
