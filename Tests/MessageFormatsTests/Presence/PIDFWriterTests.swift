@@ -131,6 +131,10 @@ private struct Documents {
         #expect(first.tuples[0].extensions == [ByteBuffer(string: tuple)])
         let second = try PIDFReader(mode: .strict).read(PIDFWriter.octets(of: first)).get().document
         #expect(second == first)
+        // A value or a text may be a name by a prefix that nothing else uses.
+        let named = tuple("<x xmlns=\"urn:x\" y=\" p:a\"/><y xmlns=\"urn:x\">p:a</y><z xmlns=\"urn:x\">pp:a p:a</z>")
+        let names = try reading(named).document.tuples[0].extensions.map { String(buffer: $0) }
+        #expect(names.map { $0.contains("xmlns:p=\"urn:ietf:params:xml:ns:pidf\"") } == [true, true, false])
     }
 
     @Test("E08: an extension whose prefix is declared nowhere cannot be kept, and is found")
