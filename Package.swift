@@ -52,6 +52,7 @@ let package = Package(
             dependencies: ["EnvelopeModel", nio, .product(name: "GRDB", package: "GRDB.swift")]
         ),
         .target(name: "Telemetry", dependencies: ["EnvelopeModel", logging]),
+        .target(name: "Policy", dependencies: ["EnvelopeModel", "Configuration", nio]),
         .target(
             name: "TransportSecurity",
             dependencies: ["EnvelopeModel", "Discovery", "Digests", "CLibCrypto", nio, nioTLS, nioSSL]
@@ -93,9 +94,10 @@ let package = Package(
         .executableTarget(
             name: "imx",
             dependencies: [
-                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence", "IMXFront",
-                "IMXWire", "MessageFormats", "Digests", "Discovery", "TransportSecurity", "StubAdapter", "XMPPAdapter",
-                nio, posix, nioSSL, logging,
+                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence",
+                "IMXFront",
+                "IMXWire", "MessageFormats", "Digests", "Discovery", "Policy", "TransportSecurity", "StubAdapter",
+                "XMPPAdapter", nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -132,6 +134,7 @@ let package = Package(
         ),
         .testTarget(name: "PresenceTests", dependencies: ["Presence", "AdapterKit", "EnvelopeModel", nio]),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
+        .testTarget(name: "PolicyTests", dependencies: ["Policy", "Configuration", "EnvelopeModel", nio]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
             name: "StoreTests",
@@ -190,7 +193,7 @@ if Context.environment["IMX_BENCHMARK"] != nil {
     package.targets.append(
         .executableTarget(
             name: "imx-leases",
-            dependencies: ["EnvelopeModel", "Presence", "Store", nio],
+            dependencies: ["AdapterKit", "EnvelopeModel", "Presence", "Store", nio],
             path: "Tests/Benchmarks/Leases"
         )
     )

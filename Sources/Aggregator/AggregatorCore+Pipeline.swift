@@ -23,7 +23,7 @@ extension AggregatorCore {
             return acceptPresence(envelope, token, from: port)
         }
         guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
-        if let outcome = admission(of: envelope, into: lane) {
+        if let outcome = admission(of: envelope, into: lane) ?? refusalByPolicy(of: envelope, from: port) {
             // RFC 2779 5.4.2: what was taken before is not called failed because there is no room for it now.
             guard let known = repeatWindow.find(envelope, now: now) else {
                 return refuse(envelope, token, port, outcome)
@@ -47,12 +47,16 @@ extension AggregatorCore {
         guard serves(envelope.destination.domain) else {
             if let known = cachedAttributes(envelope, port) { return answerAtOnce(envelope, token, port, known) }
             guard let lane = lane(for: envelope, from: port) else { return refuse(envelope, token, port, port.refusal) }
-            if let outcome = admission(of: envelope, into: lane) { return refuse(envelope, token, port, outcome) }
+            if let outcome = admission(of: envelope, into: lane) ?? refusalByPolicy(of: envelope, from: port) {
+                return refuse(envelope, token, port, outcome)
+            }
             ledger.accept()
             lanes[lane].ledger.accept()
             return enqueue(envelope, token: token, from: port, into: lane, slot: nil)
         }
-        if let outcome = authorise(envelope.source.domain, port) ?? passing(envelope) {
+        if let outcome = authorise(envelope.source.domain, port) ?? passing(envelope)
+            ?? refusalByPolicy(of: envelope, from: port)
+        {
             return refuse(envelope, token, port, outcome)
         }
         ledger.accept()
@@ -173,6 +177,12 @@ extension AggregatorCore {
         }
         if lanes[lane].isFull { return Outcome(.shortOfResources, "too much is waiting", retryAfter: 1) }
         return nil
+    }
+
+    /// What rules and budgets say, last of all: what is turned away for want of room is not charged.
+    private func refusalByPolicy(of envelope: Envelope, from port: AdapterPort) -> Outcome? {
+        guard let gate, port.authority != .operatorTool else { return nil }
+        return gate(envelope, now)  // IMX 6.4; RFC 2779 5.4.10
     }
 
     /// Why nothing like the envelope is taken now; nil where it may pass.

@@ -138,6 +138,7 @@ extension AggregatorConfiguration {
         problems += nodeProblems(settings)
         problems += dnsProblems(settings)
         let hosted = Set(domains.map(\.name))
+        problems += policyProblems(settings, hosted: Set(settings.names("domains") ?? []))
         for blocked in (try? settings.list("block")) ?? [] {
             guard let domain = try? blocked.domain("value"), hosted.contains(domain.name) else { continue }
             problems.append(
@@ -262,10 +263,14 @@ extension AggregatorConfiguration {
                 lease: try entry.duration("lease"),
                 leastLease: try entry.duration("least-lease"),
                 laneMessages: try entry.integer("lane-messages"),
-                laneOctets: try entry.integer("lane-octets")
+                laneOctets: try entry.integer("lane-octets"),
+                members: try entry.domains("members"),
+                budgets: try Budgets(entry)
             )
         }
         self.classes = classes
+        rules = try settings.list("rules").compactMap { try AccessRule($0) }
+        spam = try Spam(settings.section("spam"))
         adapters = try settings.table("adapters").map { row in
             AdapterSection(name: row.name, kind: try row.settings.text("kind"), settings: row.settings)
         }

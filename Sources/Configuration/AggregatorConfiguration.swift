@@ -33,6 +33,10 @@ package struct AggregatorConfiguration: Sendable {
     package let node: Node?
     /// Foreign domains that nothing is taken from.
     package let blocked: Set<Domain>
+    /// Who may do what, in the order of the file.
+    package let rules: [AccessRule]
+    /// What is kept from flooding whom.
+    package let spam: Spam
     /// The classes by name.
     package let classes: [String: DomainClass]
     /// The adapter instances in the order of the file.
@@ -163,6 +167,10 @@ package struct AggregatorConfiguration: Sendable {
         package let laneMessages: Int
         /// Octets of those messages.
         package let laneOctets: Int
+        /// Foreign domains that rules and budgets count to the class.
+        package let members: [Domain]
+        /// What users of the class may send and get.
+        package let budgets: Budgets
     }
 
     /// One adapter instance.

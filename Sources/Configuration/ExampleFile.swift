@@ -43,6 +43,14 @@ package struct ExampleFile {
             let off = key.presence == .optional ? "# " : ""
             add("\(off)\(key.name):", indent)
             for line in example.split(separator: "\n") { add("\(off)  \(line)", indent) }
+        case .list(.section(let keys), _):
+            comment("Takes \(key.kind.expectation); \(presence(key)).", indent)
+            for inner in keys {
+                comment("  \(inner.name): \(inner.summary).", indent)
+                comment("    Takes \(inner.kind.expectation); \(presence(inner)).", indent)
+            }
+            comment("For example: \(key.name): \(key.sample)", indent)
+            add("\(key.name): \(value(key))", indent)
         default:
             comment("Takes \(key.kind.expectation); \(presence(key)).", indent)
             add((key.presence == .optional ? "# " : "") + "\(key.name): \(value(key).yamlScalar)", indent)

@@ -83,6 +83,8 @@ public indirect enum SettingsKind: Sendable {
     case peerListener
     /// A range of numeric addresses, such as `10.0.0.0/8`, `fd00::/8`, or one address.
     case addressRange
+    /// Whom a rule is about: an address, a domain, a class of domains or a word for more.
+    case party(PartyRole)
     /// A file or directory; a relative one is taken from the directory of the configuration file.
     case path
     /// A length of time with its unit: `500ms`, `30s`, `5m`, `12h`, `7d`.

@@ -16,6 +16,7 @@ extension SettingsKind {
         case .peer: "a host and port, with tls:// in front where the port speaks TLS"
         case .peerListener: "a numeric address and port, with tls:// in front for TLS"
         case .addressRange: "a range of addresses"
+        case .party(let role): role.expectation
         case .path: "a path"
         case .duration(let range):
             "a duration from \(range.lowerBound.configurationText) to \(range.upperBound.configurationText)"
@@ -42,6 +43,7 @@ extension SettingsKind {
         case .endpoint, .listener, .peer, .peerListener: "127.0.0.1:5290"
         case .nameServer: "127.0.0.1:53"
         case .addressRange: "10.0.0.0/8"
+        case .party: "b.example"
         case .path: "/var/lib/imx"
         case .duration(let range): range.lowerBound.configurationText
         case .size(let range): sizeText(range.lowerBound)

@@ -39,6 +39,7 @@ extension SettingsReader {
         case .peer: Endpoint(peer: text).flatMap { $0.port == 0 ? nil : .endpoint($0) }
         case .peerListener: Endpoint(peer: text).flatMap { $0.isNumericHost ? .endpoint($0) : nil }
         case .addressRange: isAddressRange(text) ? .text(text) : nil
+        case .party(let role): PartyPattern(text).flatMap { role.takes($0) ? .text(text) : nil }
         case .duration(let range):
             Interval(configuration: text).flatMap { range.contains($0) ? .duration($0) : nil }
         case .size(let range): size(configuration: text).flatMap { range.contains($0) ? .integer($0) : nil }
@@ -64,6 +65,7 @@ extension SettingsReader {
             Endpoint(peer: text + ":5290") != nil ? "add the port, for example: \"\(printable(text)):5290\"" : nil
         case .nameServer:
             Endpoint(text + ":53") != nil ? "add the port, for example: \"\(printable(text)):53\"" : nil
+        case .party(let role): nearest(to: text, among: role.words).map { "did you mean \"\($0)\"?" }
         case .domain where !text.utf8.allSatisfy({ $0 < 0x80 }):
             "write an internationalised name in its ASCII form (xn--...)"
         default: nil

@@ -15,7 +15,7 @@ extension PresenceDesk {
         at instant: Instant
     ) -> Outcome {
         tick(instant)
-        let verdict = verdict(watcher, presentity)
+        let verdict = (wish.seconds == 0 ? verdictOnFetch ?? verdict : verdict)(watcher, presentity)
         let row = watchedRow(watcher, presentity)
         if wish.seconds == 0 {
             if let row, hasLease(row), watched.id(of: row) == wish.id { return cancel(row, wish) }
@@ -153,7 +153,9 @@ extension PresenceDesk {
     }
 
     func publish(_ presentity: Address, _ watcher: Address?, _ state: Body) {
-        guard let party = parties.find(presentity), watched.first(of: party) != nil else { return publishedUnwatched(presentity, watcher, state) }
+        guard let party = parties.find(presentity), watched.first(of: party) != nil else {
+            return publishedUnwatched(presentity, watcher, state)
+        }
         guard let watcher else {
             if statesByParty[party] ?? .none == state { return }
             statesByParty[party] = state == .none ? nil : state

@@ -56,6 +56,9 @@ package final class PresenceDesk {
     package var lease: (Domain) -> ClosedRange<UInt32> = { _ in 60...1_800 }
     /// Decides between two parties; the second is a user here.
     package var verdict: (_ watcher: Address, _ presentity: Address) -> PresenceVerdict = { _, _ in .ask }
+    /// The same for one who looks once, and for one who reads attributes, where the rules tell these apart.
+    package var verdictOnFetch: ((_ watcher: Address, _ presentity: Address) -> PresenceVerdict)?
+    package var verdictOnAttributes: ((_ requester: Address, _ user: Address) -> PresenceVerdict)?
     /// Called with what adapters are to do, in order, once a call is over.
     package var orders: [PresenceOrder] = []
     package var requests: [Request] = []
@@ -121,7 +124,7 @@ package final class PresenceDesk {
 
     /// Whether `requester` may know of a user here what the user lets watchers know.
     package func maySee(_ requester: Address, _ user: Address) -> Bool {
-        switch verdict(requester, user) {
+        switch (verdictOnAttributes ?? verdict)(requester, user) {
         case .allow: true
         case .deny, .polite: false
         case .ask: watchedRow(requester, user).map { watched[$0].flags.contains(.approved) } ?? false

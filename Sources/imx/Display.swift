@@ -105,6 +105,7 @@ extension OutcomeCode {
         case .tooLarge: "too large"
         case .notAcceptable: "not acceptable"
         case .conflict: "conflict"
+        case .noSuchSubscription: "no such subscription"
         case .domainNotFound: "domain not found"
         case .internalError: "internal error"
         case .notVerified: "sender not verified"

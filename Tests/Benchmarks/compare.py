@@ -169,7 +169,7 @@ listen: [ "127.0.0.1:{listen}" ]
 state-directory: {bench.directory}/{name}-{listen}
 log: {{ level: warning }}
 dns: {{ resolver: off }}
-classes: {{ default: {{ lane-messages: 65536, lane-octets: 64MiB }} }}
+classes: {{ default: {{ lane-messages: 65536, lane-octets: 64MiB, budgets: {{ sender-burst: 0 }} }} }}
 peers: {{ {"b" if domain == "a" else "a"}.example: [ "127.0.0.1:{ports[other][0]}" ] }}
 timeouts: {{ reconnect: 100ms, reconnect-most: 1s }}
 adapters:

@@ -115,7 +115,7 @@ struct TLSBed {
             plan.secureListen = try Ports.free()
             plan.hostInMemory([domain], users: [user])
             plan.dns = try zone.section()
-            plan.classes["default"] = "{ deadline: 20s, trust: \(trust) }"
+            plan.classes["default"] = "{ deadline: 20s, trust: \(trust), budgets: { sender-burst: 0 } }"
             let authorities = isSelfSigned ? "" : papers.authority
             plan.more = """
                 tls: { certificates: "\(folder.path)", authorities: [ \(authorities) ], system-authorities: false, \

@@ -8,7 +8,7 @@ struct ReloadCommand: ParsableCommand {
         abstract: "Has the aggregator read its configuration and its certificates again.",
         discussion: """
             The whole file is checked first; with a mistake in it nothing changes. Domains, classes, new adapters, \
-            peers, the block list, certificates and the log level are taken over at once, and connections of what did \
+            peers, rules, budgets, the block list, certificates and the log level are taken over at once, and connections of what did \
             not change stay. SIGHUP does the same.
 
             EXAMPLE

@@ -16,6 +16,10 @@ enum ControlRequest: Codable, Sendable, Hashable {
     case forgetTrust(domain: String)
     /// Takes the node out of service, and sends its peers to another host where one is named.
     case drain(to: String?, seconds: UInt32)
+    /// Which rule decides a case.
+    case rules(RuleQuestion)
+    /// Who watches whom: all, a user's or a domain's.
+    case subscriptions(of: String?, limit: Int)
 }
 
 /// What the aggregator answers: one line of JSON for each request, in the order of the requests.
@@ -32,6 +36,10 @@ enum ControlResponse: Codable, Sendable, Hashable {
     case trust([TrustReport])
     /// The node is empty; this many connections were closed.
     case drained(connections: Int)
+    /// Which rule decides.
+    case rules(RuleReport)
+    /// Who watches whom.
+    case subscriptions(SubscriptionsReport)
     /// The request could not be carried out; nothing was sent.
     case refused(String)
 }

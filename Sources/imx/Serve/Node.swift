@@ -8,6 +8,7 @@ import IMXFront
 import IMXWire
 import Logging
 import NIOCore
+import Policy
 import Store
 import Telemetry
 import TransportSecurity
@@ -31,6 +32,8 @@ final class Node {
     private let levelSwitch: LevelSwitch
     private let peerTable: StaticPeerTable
     let trust: TrustMemory
+    /// Rules and budgets.
+    let gate: Gate
     private let trustPolicy: TrustPolicy
     private let bus: UnixNodeBus?
     private let resolver: DNSResolver?
@@ -121,6 +124,9 @@ final class Node {
             wallTime: WallTime.now,
             logger: logger
         )
+        let gate = Gate(PolicyTables(configuration))
+        self.gate = gate
+        PolicyParts.join(gate, to: core)
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
@@ -131,6 +137,7 @@ final class Node {
             tool: operatorTool,
             state: state,
             trust: trust,
+            gate: gate,
             security: security,
             resolver: resolver,
             watch: watch,
@@ -250,7 +257,7 @@ final class Node {
 
 extension Node {
     /// Takes over what can change while the aggregator runs. Everything is checked before anything changes.
-    func apply(_ new: AggregatorConfiguration) -> ReloadReport {
+    func apply(_ new: AggregatorConfiguration, _ tables: PolicyTables) -> ReloadReport {
         var report = ReloadReport()
         do {
             // An adapter is made once; what makes it fail leaves those before it without domains, and harmless.
@@ -274,6 +281,12 @@ extension Node {
         }
         trustPolicy.configuration = new
         if old.blocked != new.blocked { report.changes.append("block") }
+        gate.replace(tables)
+        let isOtherSpam = old.saysOtherwiseOfSpam(than: new)
+        if old.rules != new.rules { report.changes.append("rules") }
+        if isOtherSpam { report.changes.append("spam") }
+        let isOtherClass = !new.rules.isEmpty && (isOtherSpam || !domains.isEmpty)
+        if old.rules != new.rules || old.blocked != new.blocked || isOtherClass { core.rulesChanged() }
         front.policyChanged()
         if old.logLevel != new.logLevel {
             levelSwitch.level = Logger.Level(rawValue: new.logLevel) ?? .info

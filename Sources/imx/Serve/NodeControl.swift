@@ -8,6 +8,7 @@ import Glibc
 import IMXFront
 import Logging
 import NIOCore
+import Policy
 import Store
 import Telemetry
 import TransportSecurity
@@ -21,6 +22,7 @@ final class NodeControl: ControlHandler {
     private let configuration: AggregatorConfiguration
     private let eventLoop: any EventLoop
     private let trust: TrustMemory
+    private let gate: Gate
     private let security: TLSService
     private let resolver: DNSResolver?
     private let watch: RecordsWatch?
@@ -35,6 +37,7 @@ final class NodeControl: ControlHandler {
         tool: OperatorTool,
         state: StateDirectory,
         trust: TrustMemory,
+        gate: Gate,
         security: TLSService,
         resolver: DNSResolver?,
         watch: RecordsWatch?,
@@ -47,6 +50,7 @@ final class NodeControl: ControlHandler {
         self.tool = tool
         self.state = state
         self.trust = trust
+        self.gate = gate
         self.security = security
         self.resolver = resolver
         self.watch = watch
@@ -63,6 +67,19 @@ final class NodeControl: ControlHandler {
         case .trust: answer(.trust(trust.all.map(TrustReport.init)))
         case .forgetTrust(let name): forgetTrust(name, answer)
         case .drain(let to, let seconds): drain(to, seconds, answer)
+        case .subscriptions(let of, let limit): answer(subscriptions(of, limit))
+        case .rules(let question): answer(question.answer(by: gate, isHosted: core.serves))
+        }
+    }
+
+    private func subscriptions(_ of: String?, _ limit: Int) -> ControlResponse {
+        guard let desk = core.desk else { return .refused("presence is not served here") }
+        do {
+            return .subscriptions(try SubscriptionsReport(desk, of: of, limit: limit))
+        } catch let failure as CommandFailure {
+            return .refused(failure.message)
+        } catch {
+            return .refused("\(error)")
         }
     }
 
@@ -181,6 +198,8 @@ final class NodeControl: ControlHandler {
             drops: status.drops.map { StatusReport.Count(name: $0.key.rawValue, count: $0.value) }.sorted {
                 $0.name < $1.name
             },
+            turnedAway: StatusReport.counts(gate.counts),
+            presence: StatusReport.presence(core.desk, lostChanges: state.database.lostChanges),
             refusals: peers.refusals.map { StatusReport.Count(name: $0.reason, count: $0.count) },
             linesLeftOut: peers.linesLeftOut + status.linesLeftOut,
             connections: StatusReport.Connections(
@@ -280,6 +299,10 @@ extension StatusReport.Certificate {
 }
 
 extension StatusReport {
+    fileprivate static func counts(_ counts: [(name: String, count: UInt64)]) -> [Count] {
+        counts.map { Count(name: $0.name, count: $0.count) }
+    }
+
     fileprivate static func counts(_ counts: DNSCounts) -> [Count] {
         [
             ("made", counts.lookups), ("questions", counts.asked), ("from-memory", counts.cached),

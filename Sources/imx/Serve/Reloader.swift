@@ -4,6 +4,7 @@ import Dispatch
 import IMXFront
 import Logging
 import NIOCore
+import Policy
 import Synchronization
 
 /// Reads the configuration again while the aggregator runs: the whole file is checked before anything changes, and what
@@ -54,14 +55,17 @@ final class Reloader: Sendable {
         }
         guard !isStopped, !completions.isEmpty else { return }
         let done = DispatchSemaphore(value: 0)
-        let result = Result { try AggregatorConfiguration.load(path: path, adapters: CompiledAdapters.schemas) }
+        let result = Result {
+            let new = try AggregatorConfiguration.load(path: path, adapters: CompiledAdapters.schemas)
+            return (configuration: new, tables: PolicyTables(new))
+        }
         eventLoop.execute { [self] in
             let completion: @Sendable (ReloadReport) -> Void = { report in
                 for completion in completions { completion(report) }
                 done.signal()
             }
             switch result {
-            case .success(let new): take(new, completion)
+            case .success(let new): take(new.configuration, new.tables, completion)
             case .failure(let error as ConfigurationError):
                 finish(ReloadReport(problems: error.problems.map(\.description)), completion)
             case .failure(let error): finish(ReloadReport(problems: ["\(error)"]), completion)
@@ -70,8 +74,12 @@ final class Reloader: Sendable {
         done.wait()
     }
 
-    private func take(_ new: AggregatorConfiguration, _ completion: @escaping @Sendable (ReloadReport) -> Void) {
-        let report = node.value.apply(new)
+    private func take(
+        _ new: AggregatorConfiguration,
+        _ tables: PolicyTables,
+        _ completion: @escaping @Sendable (ReloadReport) -> Void
+    ) {
+        let report = node.value.apply(new, tables)
         guard report.problems.isEmpty else { return finish(report, completion) }
         node.value.reloadCertificates { [self] certificates in
             var report = report

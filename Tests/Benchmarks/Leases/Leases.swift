@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AdapterKit
 import EnvelopeModel
 import Foundation
 import NIOCore
@@ -66,11 +67,13 @@ struct Bench {
         desk?.requests = []
         desk?.orders = []
         let live = desk?.count.watched ?? 0
-        print("leases \(live), octets each \((resident() - before - addresses) / max(1, live)), of which the test's own addresses are left out")
+        print(
+            "leases \(live), octets each \((resident() - before - addresses) / max(1, live)), of which the test's own addresses are left out"
+        )
         tell("renew", try measure { try subscribe(desk, database, renewal: true) }, "renewal")
         desk?.requests = []
         desk?.orders = []
-        tell("notify", try measure { publish(desk) }, "notification")
+        tell("notify", measure { publish(desk) }, "notification")
         database.flush()
         desk = nil
         let restarting = try measure { try restart(path) }
@@ -164,13 +167,15 @@ struct Bench {
 
     private func tell(_ what: String, _ cost: (wall: Duration, cpu: Int), _ unit: String) {
         let each = Double(cost.cpu) / Double(count)
-        print("\(what): \(String(format: "%.2f", each)) CPU-µs per \(unit), \(Int(1_000_000 / max(each, 0.001))) a second")
+        print(
+            "\(what): \(String(format: "%.2f", each)) CPU-µs per \(unit), \(Int(1_000_000 / max(each, 0.001))) a second"
+        )
     }
 
     /// Microseconds of processor time of this process.
     private func cpu() -> Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1_000_000 + Int(usage.ru_utime.tv_usec)
             + Int(usage.ru_stime.tv_usec)
     }

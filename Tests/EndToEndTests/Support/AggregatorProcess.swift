@@ -60,7 +60,7 @@ struct AggregatorPlan: Sendable {
             dns: \(dns)
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
             classes:
-            \(table(["default": "{ deadline: \(deadline)s }"].merging(classes) { $1 }))
+            \(table(["default": "{ deadline: \(deadline)s, budgets: { sender-burst: 0 } }"].merging(classes) { $1 }))
             peers:
             \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }.merging(farPeers.mapValues { "[ \"\($0)\" ]" }) { $1 }))
             adapters:

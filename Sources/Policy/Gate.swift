@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Configuration
+package import EnvelopeModel
+
+/// All that the configuration says about who may do what and how much of it, made ready for use.
+package struct PolicyTables: Sendable {
+    /// The rules.
+    package let rules: RuleBook
+    /// The budgets.
+    package let spam: SpamSettings
+
+    /// Tables of parts.
+    package init(rules: RuleBook, spam: SpamSettings) {
+        self.rules = rules
+        self.spam = spam
+    }
+
+    /// The tables of a configuration. With very many rules this takes a while; it is made off the event loop.
+    package init(_ configuration: AggregatorConfiguration) {
+        let plain = configuration.classes["default"]?.budgets ?? .init()
+        var named: Set<String> = []
+        for pattern in configuration.rules.flatMap({ [$0.owner, $0.party] }) + configuration.spam.exempt {
+            if case .domainClass(let name) = pattern { named.insert(name) }
+        }
+        // Domains of which nobody asks the class need no entry.
+        let special = configuration.classes.filter { named.contains($0.key) || $0.value.budgets != plain }
+        var classOf: [Domain: String] = [:]
+        for hosted in configuration.domains where special[hosted.className] != nil {
+            classOf[hosted.domain] = hosted.className
+        }
+        for domainClass in special.values {
+            for member in domainClass.members { classOf[member] = domainClass.name }
+        }
+        rules = RuleBook(configuration.rules, classes: classOf, blocked: configuration.blocked)
+        spam = SpamSettings(
+            configuration.spam,
+            plain: plain,
+            classes: special.mapValues(\.budgets),
+            classOf: classOf
+        )
+    }
+}
+
+/// Where envelopes are let in or turned away, and where presence asks who may see.
+///
+/// Confined to one event loop.
+package final class Gate {
+    /// What turned an envelope away, beside the causes of ``SpamGuard``.
+    private static let blockedName = "blocked"
+    private static let ruleName = "rule"
+
+    /// The rules in force.
+    package private(set) var rules: RuleBook
+    private var guardian: SpamGuard
+    private var blocked: UInt64 = 0
+    private var denied: UInt64 = 0
+    /// Whether a domain is hosted here; rules have owners here alone.
+    package var isHosted: (Domain) -> Bool = { _ in true }
+    /// Whether the owner has approved the party as a watcher. Asked only where a rule cares.
+    package var isContact: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
+    /// Whether a message from the party is no surprise to the owner. Asked only where strangers are not welcome.
+    package var knows: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
+    /// Whether the watcher has a live subscription to the presentity, so that a wish to see is a renewal.
+    package var hasLease: (_ presentity: Address, _ watcher: Address) -> Bool = { _, _ in false }
+
+    /// A gate that has seen nothing.
+    package init(_ tables: PolicyTables) {
+        rules = tables.rules
+        guardian = SpamGuard(tables.spam)
+    }
+
+    /// Takes over other tables; budgets keep their fill.
+    package func replace(_ tables: PolicyTables) {
+        rules = tables.rules
+        guardian.settings = tables.spam
+    }
+
+    /// Decides whether `party` may do `action` to `owner`. Where the owner is not hosted here, its own side decides.
+    package func decide(_ action: RuleBook.Action, owner: Address, party: Address) -> RuleBook.Decision {
+        guard !rules.isEmpty else { return RuleBook.Decision(verdict: .ask, reason: .noRule) }
+        guard isHosted(owner.domain) else { return RuleBook.Decision(verdict: .ask, reason: .noRule) }
+        return rules.decide(action, owner: owner, party: party, isContact: { isContact(owner, party) })
+    }
+
+    /// Why an envelope is turned away; nil where it is let in, which its sender's budgets then pay for.
+    package func refusal(of envelope: Envelope, now: Instant) -> Outcome? {
+        let source = envelope.source
+        let destination = envelope.destination
+        if rules.blocked.contains(source.domain) {  // IMX 6.4(1): again at data, after the refusal of the claim
+            blocked += 1
+            return Outcome(.refused, "the sender's domain is blocked")
+        }
+        guard var kind = SpamGuard.Kind(envelope) else { return nil }
+        // Many renewals at once are what a restart of the other side looks like; they ask nobody anything.
+        if kind == .subscribe, hasLease(destination, source) { kind = .renewal }
+        if kind == .message || kind == .chatState, !rules.rules.isEmpty {
+            // RFC 2779 2.3.5, 5.4.10. Wishes to see are decided where subscriptions are kept.
+            if decide(.message, owner: destination, party: source).verdict == .deny {
+                denied += 1
+                return Outcome(.refused, "the recipient takes no messages from this sender")
+            }
+        }
+        return guardian.admit(kind, from: source, to: destination, now: now) {
+            knows(destination, source)
+        }?.outcome
+    }
+
+    /// How often envelopes were turned away, by name.
+    package var counts: [(name: String, count: UInt64)] {
+        [(Self.blockedName, blocked), (Self.ruleName, denied)]
+            + SpamGuard.Cause.allCases.map { ($0.rawValue, guardian.counts[$0] ?? 0) }
+    }
+}
+
+extension SpamGuard.Kind {
+    /// What an envelope costs; nil for answers, which whoever asked has paid for.
+    init?(_ envelope: Envelope) {
+        switch envelope.operation {
+        case .message:
+            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.details?.chatState != nil
+            self = isNotice ? .chatState : .message
+        case .report: return nil
+        case .subscribe: self = .subscribe
+        case .notify: self = .notify
+        case .getAttributes: self = .attributes
+        case .pushAttributes: self = .notify
+        case .unknown: self = .message
+        }
+    }
+}

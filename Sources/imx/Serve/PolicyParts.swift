@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import Aggregator
+import EnvelopeModel
+import Policy
+import Presence
+
+/// Joins rules and budgets to those who ask for them.
+enum PolicyParts {
+    /// Has the core ask the gate about envelopes, and the desk about watchers; and the gate the desk about contacts.
+    static func join(_ gate: Gate, to core: AggregatorCore) {
+        gate.isHosted = { [unowned core] in core.serves($0) }
+        core.mayKnowWatchers = { [unowned gate] in gate.decide(.watchers, owner: $1, party: $0).verdict == .allow }
+        core.gate = { gate.refusal(of: $0, now: $1) }
+        guard let desk = core.desk else { return }
+        gate.isContact = { [unowned desk] in desk.hasApproved($0, $1) }
+        gate.knows = { [unowned desk] in desk.hasApproved($0, $1) || desk.watches($0, $1) }
+        gate.hasLease = { [unowned desk] in desk.hasLease($0, $1) }
+        desk.verdict = { [unowned gate] in verdict(gate.decide(.subscribe, owner: $1, party: $0)) }
+        desk.verdictOnFetch = { [unowned gate] in verdict(gate.decide(.fetch, owner: $1, party: $0)) }
+        desk.verdictOnAttributes = { [unowned gate] in verdict(gate.decide(.attributes, owner: $1, party: $0)) }
+    }
+
+    private static func verdict(_ decision: RuleBook.Decision) -> PresenceVerdict {
+        switch decision.verdict {
+        case .allow: .allow
+        case .deny: .deny
+        case .polite: .polite
+        case .ask: .ask
+        }
+    }
+}
