@@ -45,7 +45,9 @@ import Testing
         #expect(world.network.settlements.last?.outcome.code == .tooLarge && asked == 1)
     }
 
-    @Test("IMX 6.4(4): wishes to see are turned away at the same gate, from outside and from here, and renewals of ours are not")
+    @Test(
+        "IMX 6.4(4): wishes to see are turned away at the same gate, from outside and from here, and renewals of ours are not"
+    )
     func wishes() throws {
         let world = try World()
         let (ann, bob) = (try #require(Address("ann@a.example")), try #require(Address("bob@b.example")))

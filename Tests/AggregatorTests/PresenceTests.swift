@@ -22,7 +22,10 @@ struct CorePresenceTests {
         world.b.onOrder = { [bob] order in
             switch order {
             case .ask(let presentity, let watcher, _):
-                [.approves(presentity: presentity, watcher: watcher), .publishes(presentity: bob, watcher: nil, state: .text("on"))]
+                [
+                    .approves(presentity: presentity, watcher: watcher),
+                    .publishes(presentity: bob, watcher: nil, state: .text("on")),
+                ]
             case .probe(let presentity, let watcher):
                 [.publishes(presentity: presentity, watcher: watcher, state: .text("on"))]
             default: []
@@ -30,7 +33,8 @@ struct CorePresenceTests {
         }
     }
 
-    private func envelope(_ operation: Envelope.Operation, _ source: Address, _ destination: Address) throws -> Envelope {
+    private func envelope(_ operation: Envelope.Operation, _ source: Address, _ destination: Address) throws -> Envelope
+    {
         Envelope(
             operation: operation,
             source: source,
@@ -110,7 +114,8 @@ struct CorePresenceTests {
 
     @Test("IMX 4.4.5, IMX 2.5d, RFC2779 2.3.1: a user's attributes follow the rules of presence")
     func userAttributes() throws {
-        world.b.onAttributes = { _, _, keys in keys.map { Attribute($0, value: ByteBuffer(string: "Bob"), seconds: 60) } }
+        world.b.onAttributes = { _, _, keys in keys.map { Attribute($0, value: ByteBuffer(string: "Bob"), seconds: 60) }
+        }
         world.network.send(try envelope(.getAttributes(["alias"]), foreigner, bob))
         #expect(world.network.settlements.last?.outcome.code == .refused)
         world.b.host.presence([.approves(presentity: bob, watcher: foreigner)])
