@@ -192,7 +192,7 @@ if Context.environment["IMX_BENCHMARK"] != nil {
     package.targets.append(
         .executableTarget(
             name: "imx-leases",
-            dependencies: ["EnvelopeModel", "Presence", "Store", nio],
+            dependencies: ["AdapterKit", "EnvelopeModel", "Presence", "Store", nio],
             path: "Tests/Benchmarks/Leases"
         )
     )

@@ -22,7 +22,16 @@ public final class StubAdapter: Adapter {
     public var onMessage: ((Envelope) -> Void)?
     /// Called with the end of every message that a user wrote.
     public var onSettlement: ((Settlement) -> Void)?
-    private let host: any AdapterHost
+    /// Called with every state that a user is shown: watcher, presentity, document.
+    public var onState: ((Address, Address, Body) -> Void)?
+    /// Called when something that a user watched is over.
+    public var onEnd: ((Address, Address, Outcome) -> Void)?
+    let host: any AdapterHost
+    /// What users see of others, and who may see them.
+    var views: [StubPair: Body] = [:]
+    var approvals: Set<StubPair> = []
+    /// What users have said of themselves since the start.
+    var statuses: [Address: String?] = [:]
     private var users: [Address: StubUser]
     /// Users who live at every domain of the adapter, those too that are added later.
     private let residents: [ByteBuffer: StubUser]
@@ -50,6 +59,9 @@ public final class StubAdapter: Adapter {
     /// Adds a user, or changes how one behaves; nil takes the user away.
     public func set(_ address: Address, _ user: StubUser?) { users[address] = user }
 
+    /// Who is called that here.
+    func user(_ address: Address) -> StubUser? { users[address] ?? residents[address.localPart] }
+
     /// There is no link, so it is up at once.
     public func start() { host.linkChanged(to: .up) }
 
@@ -71,7 +83,7 @@ public final class StubAdapter: Adapter {
         case .subscribe, .notify, .getAttributes, .pushAttributes, .unknown:
             return host.settle(ticket, Outcome(.notUnderstood, "the stub takes messages and reports"))
         }
-        guard let user = users[envelope.destination] ?? residents[envelope.destination.localPart] else {
+        guard let user = user(envelope.destination) else {
             return host.settle(ticket, Outcome(.noSuchUser, "nobody is called that here"))
         }
         guard let outcome = user.outcome else {

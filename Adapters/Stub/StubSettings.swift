@@ -13,6 +13,12 @@ public struct StubUser: Sendable, Hashable {
     public var delay: Interval
     /// How every message to the user ends; nil for a user who never lets a message end.
     public var outcome: Outcome?
+    /// What others see of the user; empty for somebody who is there and says nothing, nil for somebody who is not.
+    public var status: String? = ""
+    /// Whether everybody who asks may see it.
+    public var approves = true
+    /// What the user is called.
+    public var alias: String?
 
     /// Makes a user; by default one who takes every message at once and says nothing.
     public init(reply: String? = nil, delay: Interval = .zero, outcome: Outcome? = .delivered) {
@@ -53,11 +59,15 @@ public struct StubSettings: Sendable {
                 ])
             }
             let outcome = try row.text("outcome")
-            users[name] = StubUser(
+            var user = StubUser(
                 reply: row.has("reply") ? try row.text("reply") : nil,
                 delay: try row.duration("delay"),
                 outcome: outcome == "silent" ? nil : Outcome(UInt16(outcome).map(OutcomeCode.init) ?? .delivered)
             )
+            user.status = try row.flag("away") ? nil : row.has("status") ? try row.text("status") : ""
+            user.approves = try row.flag("approves")
+            user.alias = row.has("alias") ? try row.text("alias") : nil
+            users[name] = user
         }
     }
 
@@ -100,5 +110,9 @@ public struct StubSettings: Sendable {
             .defaultsTo("delivered"),
             "How messages to the user end: delivered, never (silent), or with this code"
         ),
+        SettingsKey("status", .text, .optional, example: "in a meeting", "What others see of the user"),
+        SettingsKey("away", .flag, .defaultsTo("false"), "Whether others see that the user is not there"),
+        SettingsKey("approves", .flag, .defaultsTo("true"), "Whether everybody who asks may see the user"),
+        SettingsKey("alias", .text, .optional, example: "Alice Example", "What the user is called"),
     ]
 }

@@ -60,6 +60,8 @@ public final class AggregatorCore {
     var openQueries = 0
     /// What a domain here publishes of itself beside what the core knows.
     package var domainAttributes: ((Domain) -> [Attribute])?
+    /// Whether somebody may know who watches a user here; the user alone where nothing is said.
+    package var mayKnowWatchers: ((_ requester: Address, _ user: Address) -> Bool)?
     /// Called with what is to be written to disk of subscriptions, at the end of a turn.
     package var onPresenceChanges: (([PresenceChange]) -> Void)?
     /// Called with every outcome other than "delivered".

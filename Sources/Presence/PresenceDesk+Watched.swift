@@ -153,7 +153,9 @@ extension PresenceDesk {
     }
 
     func publish(_ presentity: Address, _ watcher: Address?, _ state: Body) {
-        guard let party = parties.find(presentity), watched.first(of: party) != nil else { return publishedUnwatched(presentity, watcher, state) }
+        guard let party = parties.find(presentity), watched.first(of: party) != nil else {
+            return publishedUnwatched(presentity, watcher, state)
+        }
         guard let watcher else {
             if statesByParty[party] ?? .none == state { return }
             statesByParty[party] = state == .none ? nil : state

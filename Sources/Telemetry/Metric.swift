@@ -32,6 +32,8 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
     case connections = "imx_peer_connections"
     /// What rules and budgets turned away, by reason; the label is `reason`.
     case turnedAway = "imx_turned_away_total"
+    /// Subscriptions now, and what happened to them since the start; the label is `what`.
+    case presence = "imx_presence"
     /// What was refused to peers, by reason; the label is `reason`.
     case refusals = "imx_peer_refusals_total"
     /// Log lines about peers and lost messages that were left out.
@@ -64,6 +66,7 @@ public enum Metric: String, Sendable, Hashable, CaseIterable {
         case .outstanding: "Deliveries that are with an adapter."
         case .connections: "Open connections to and from peers, by state."
         case .turnedAway: "What rules and budgets turned away, by reason."
+        case .presence: "Subscriptions now, and what happened to them since the start."
         case .refusals: "What was refused to peers, by reason."
         case .linesLeftOut: "Log lines about peers and lost messages that were left out because there were too many."
         case .lostOutcomes: "Outcomes that the database could not take."

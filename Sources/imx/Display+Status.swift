@@ -68,6 +68,10 @@ extension Display {
             "turned away by rules and budgets",
             report.turnedAway.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] }
         )
+        lines += section(
+            "presence",
+            report.presence.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] }
+        )
         lines += section("look-ups", report.lookUps.filter { $0.count > 0 }.map { [$0.name, "\($0.count)"] })
         lines += section("certificates", report.certificates.map { [$0.domain, "until \($0.notAfter)", $0.file] })
         lines += report.certificateProblems.map { "certificate problem: \(Terminal.safe($0))" }
@@ -106,6 +110,7 @@ extension Display {
         for count in report.outcomes { text.add(.outcomes, count.count, ["code": count.name]) }
         for count in report.drops { text.add(.drops, count.count, ["reason": count.name]) }
         for count in report.turnedAway { text.add(.turnedAway, count.count, ["reason": count.name]) }
+        for count in report.presence { text.add(.presence, count.count, ["what": count.name]) }
         for count in report.refusals { text.add(.refusals, count.count, ["reason": count.name]) }
         text.add(.linesLeftOut, report.linesLeftOut)
         if let records = report.hostedRecords { text.add(.domainsAstray, UInt64(records.astrayCount)) }
@@ -162,7 +167,7 @@ extension Display {
     }
 
     /// Rows under a title, columns in line; nothing where there are no rows.
-    private static func section(_ title: String, _ rows: [[String]]) -> [String] {
+    static func section(_ title: String, _ rows: [[String]]) -> [String] {
         guard !rows.isEmpty else { return [] }
         let rows = rows.map { $0.map(Terminal.safe) }
         var widths: [Int] = []

@@ -40,6 +40,7 @@ private final class EchoHandler: ControlHandler {
             case .drain(_, let seconds): .drained(connections: Int(seconds))
             case .rules(let question):
                 .rules(RuleReport(verdict: "ask", reason: question.action, isContact: false))
+            case .subscriptions: .refused("no subscriptions here")
             }
         guard let delay else { return answer(response) }
         let bound = NIOLoopBound(answer, eventLoop: loop)

@@ -242,6 +242,58 @@ def mime():
         write("mime", name, text.encode())
 
 
+def pidf():
+    head = '<?xml version="1.0" encoding="UTF-8"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@a.example"'
+    own = (
+        head + '><tuple id="ID-x"><status><basic>open</basic><show xmlns="jabber:client">dnd</show>'
+        '<im xmlns="urn:ietf:params:xml:ns:pidf:im">busy</im></status><contact priority="0.102">im:a@a.example</contact>'
+        '<note xml:lang="en" xml:space="preserve"> n\n</note><timestamp>2026-01-01T00:00:00Z</timestamp></tuple>'
+        '<note>top</note><person xmlns="urn:ietf:params:xml:ns:pidf:data-model" id="rpid.person">'
+        '<activities xmlns="urn:ietf:params:xml:ns:pidf:rpid"><busy/></activities></person></presence>'
+    )
+    prefixed = (
+        '<?xml version="1.0"?><p:presence xmlns:p="urn:ietf:params:xml:ns:pidf" xmlns:e="urn:e" xmlns="urn:d" '
+        'entity="pres:al%69ce@a.example"><p:tuple id="a b"><p:status><p:basic>closed</p:basic><e:x y="e:z"><k xmlns=""/>'
+        '</e:x></p:status><e:m p:mustUnderstand="1">&amp;<![CDATA[<]]><!-- c --><?d e?></e:m><p:contact>\n x:y\n'
+        '</p:contact><p:note>\n a \n</p:note></p:tuple><p:note xml:lang="fi"/><n/></p:presence>'
+    )
+    listing = (
+        '<?xml version="1.0" encoding="UTF-8"?><impp:presence xmlns="urn:iETF:params:xml:ns:pidf" xmlns:ext="urn:x" '
+        'entity="pres:alice@example.com"><tuple id="m"><status><basic>open</impp:basic><ext:s>Busy</ext:s></status>'
+        '<contact priority="0.8">\n im:a </contact><contact priority="0.3">tel:+358</contact><note xml:lang="en">\n B\n'
+        '</note><timestamp>2005-08-14T09:14:37Z</timestamp></tuple></presence>'
+    )
+    person = (
+        head + ' xmlns:d="urn:ietf:params:xml:ns:pidf:data-model" xmlns:r="urn:ietf:params:xml:ns:pidf:rpid"><tuple id="t">'
+        '<status><basic>open</basic></status><r:class>x</r:class></tuple><d:person id="p"><r:activities><r:note>n</r:note>'
+        '<r:vacation/></r:activities></d:person><note>late</note></presence>'
+    )
+    doctype = head.replace("<presence", '<!DOCTYPE presence [<!ENTITY a "b">]><presence') + "><note>&a;</note></presence>"
+    bare = '<presence entity="pres:a@a.example"><tuple id="1"><timestamp>x</timestamp><status/></tuple></presence>'
+    for name, text in {
+        "own": own, "prefixed": prefixed, "listing": listing, "person": person, "doctype": doctype, "bare": bare,
+    }.items():
+        write("pidf", name, b"\x00" + text.encode())
+    write("pidf", "utf-16", b"\x03\xff\xfe" + own.encode("utf-16-le"))
+    write("pidf", "latin1", b"\x02" + own.replace("top", "t\u00f6p").encode("latin1"))
+
+
+def html():
+    form = "<p>a <b>b<i>c</i></b><br/><u><s>d</s></u></p><em>e</em><strong>f</strong><a href=\"http://a.example/?b&amp;c\">g</a>"
+    soup = "<B>x<i></b>y<p>z<script>q</script><img alt='r &lt;' src=s><li>t<table><td>u<td>v&nbsp;&bogus;&#0;<a href=x>w"
+    odd = "<![CDATA[a]]><!--[if IE]>b<![endif]--><!DOCTYPE c><?d?>e<<f></imx><pre>g\n  h\t</pre><head>i<title>j</title></head>"
+    links = "<a href=\"JaVa&#09;script:a\">b</a><a href='im:c@d'>e<a href=tel:1>f<p>g</a><hr><h1>h</h1><div>i</div>"
+    style = "<p style='font-weight: bold'>a<span style='text-decoration: underline; color: red'>b</span></p><ul><li>c</li></ul>"
+    body = "<body xmlns='http://www.w3.org/1999/xhtml'>%s</body>"
+    stanza = "<html xmlns='http://jabber.org/protocol/xhtml-im'>" + body % style + body % "d" + "</html>"
+    entity = "<!DOCTYPE html [<!ENTITY a 'b'>]>" + stanza.replace("c", "&a;")
+    for name, text in {
+        "form": form, "soup": soup, "odd": odd, "links": links, "xhtml-im": stanza, "xhtml-im-entity": entity,
+        "deep": "<b><i><q>" * 60 + "x" + "</i>" * 40, "plain": "a  b\r\n <c> & d\t\n\u00e9\u20ac\x00\ufffe",
+    }.items():
+        write("html", name, text.encode())
+
+
 if __name__ == "__main__":
     known = examples()
     codec(known)
@@ -252,5 +304,7 @@ if __name__ == "__main__":
     tls()
     xml()
     mime()
+    pidf()
+    html()
     for folder in sorted((HERE / "Corpora").iterdir()):
         print(f"{folder.name}: {len(list(folder.iterdir()))} seeds")

@@ -13,7 +13,10 @@ let schedules = ProcessInfo.processInfo.environment["IMX_SCHEDULES"].flatMap(Int
 struct StormTests {
     private static let lease: UInt32 = 300
 
-    @Test("RFC2779 5.2.2, 3.2.5, A.1-2: views equal states within one lease after the last fault", arguments: 1...schedules)
+    @Test(
+        "RFC2779 5.2.2, 3.2.5, A.1-2: views equal states within one lease after the last fault",
+        arguments: 1...schedules
+    )
     func storm(seed: Int) {
         let world = World(seed: UInt64(seed))
         var random = SeededGenerator(seed: UInt64(seed) &* 31 &+ 5)

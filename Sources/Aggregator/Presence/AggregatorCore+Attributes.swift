@@ -13,6 +13,7 @@ extension AggregatorCore {
     func getAttributes(_ keys: [String], _ envelope: Envelope, _ token: UInt64, _ port: AdapterPort) -> Outcome? {
         let subject = envelope.destination
         if subject.isDomainItself { return Self.answer(select(keys, from: attributes(of: subject.domain))) }
+        if keys == ["watchers"], let outcome = watchers(of: subject, for: envelope.source) { return outcome }
         guard let row = directory[subject.domain], let owner = ports.first(where: { $0.name == row.adapter }),
             owner.capabilities.contains(.attributes)
         else { return Outcome(.notUnderstood, "attributes of users are not served at \(subject.domain)") }
@@ -33,6 +34,17 @@ extension AggregatorCore {
             finish(Self.answer(found))
         }
         return nil
+    }
+
+    /// Who watches a user, for those who may know (RFC 2779 5.1.11); nil where nobody here knows better.
+    private func watchers(of subject: Address, for requester: Address) -> Outcome? {
+        guard let desk else { return nil }
+        guard mayKnowWatchers?(requester, subject) ?? (requester == subject) else {
+            return Outcome(.refused, "who watches the user is not for the requester")
+        }
+        let lines = desk.watchers(of: subject).map { "\($0.watcher) \($0.state.rawValue)" }
+        let text = ByteBuffer(string: lines.joined(separator: "\n"))
+        return Self.answer([Attribute("watchers", value: text)])
     }
 
     /// The answer to a request for attributes of somebody elsewhere, where all of them are known and good.

@@ -105,6 +105,7 @@ extension PIDFAssembly {
             guard document.tuples.count < limits.tuples else {
                 return refuse(.limit, "more than \(limits.tuples) tuples")
             }
+            guard charge(tuple.result.copiedOctets) else { return }
             var number = index + 1
             while !ids.insert("\(tuple.result.id).\(number)").inserted { number += 1 }
             result.id = "\(tuple.result.id).\(number)"
@@ -143,7 +144,7 @@ extension PIDFAssembly {
         if element.demandsMore {
             found(.mustUnderstand, "\(element.written) is left out: it demands what we do not know")
         }
-        guard let octets = element.octets else { return }
+        guard let octets = element.octets, charge(octets.readableBytes) else { return }
         switch frames.last?.place {
         case .presence:
             personHint = personHint ?? element.activitiesShow
@@ -165,6 +166,14 @@ extension PIDFAssembly {
             tuple.result.statusExtensions.append(octets)
         case .text, .ignored, nil: break
         }
+    }
+}
+
+extension PresenceTuple {
+    /// How much it takes to have the tuple once more.
+    fileprivate var copiedOctets: Int {
+        let texts = notes.reduce(id.utf8.count) { $0 + $1.text.utf8.count + ($1.language?.utf8.count ?? 0) }
+        return (extensions + statusExtensions).reduce(texts) { $0 + $1.readableBytes }
     }
 }
 

@@ -47,6 +47,8 @@ final class PIDFAssembly {
 
     var frames: [Frame] = []
     private var depth = 0
+    private var elementCount = 0
+    private var copied = 0
     private var tupleCount = 0
     private var isRootBare = false
     private var hasFoldedNamespace = false
@@ -95,6 +97,14 @@ extension PIDFAssembly {
         if findings.count < limits.findings { findings.append(finding) }
     }
 
+    /// Counts octets that stand in the document more often than they were sent: a declaration that a thousand extensions
+    /// use is copied a thousand times. False, and the document refused, where they are too many.
+    func charge(_ octets: Int) -> Bool {
+        copied += octets
+        if copied > limits.copies { refuse(.limit, "more than \(limits.copies) octets of copies") }
+        return copied <= limits.copies
+    }
+
     /// An error of the parser.
     func failed(_ error: xmlError) {
         guard refusal == nil, error.level.rawValue >= XML_ERR_ERROR.rawValue else { return }
@@ -134,7 +144,9 @@ extension PIDFAssembly {
     func began(_ tag: XMLStartTag) {
         guard refusal == nil else { return }
         depth += 1
+        elementCount += 1
         guard depth <= limits.depth else { return refuse(.limit, "more than \(limits.depth) elements in one another") }
+        guard elementCount <= limits.elements else { return refuse(.limit, "more than \(limits.elements) elements") }
         if foreign != nil {
             foreign?.began(tag, outer: namespaces)
             return
@@ -147,7 +159,9 @@ extension PIDFAssembly {
             namespaceCount: namespaces.count
         )
         if tag.attributeCount > 0 {
-            if let language = tag.xmlValue("lang") { frame.language = language.isEmpty ? nil : language }
+            if let language = tag.xmlValue("lang") {
+                frame.language = (1...limits.language).contains(language.utf8.count) ? language : nil
+            }
             if let space = tag.xmlValue("space") { frame.keepsSpace = space == "preserve" }
         }
         guard let inherited else { return root(tag, frame) }

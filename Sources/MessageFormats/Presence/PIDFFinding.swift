@@ -104,6 +104,12 @@ public struct PIDFLimits: Sendable, Hashable {
     public var depth = 64
     /// The most tuples.
     public var tuples = 256
+    /// The most elements of all kinds.
+    public var elements = 4096
+    /// The most octets of what is copied: extensions with the declarations that they use, and tuples that become several.
+    public var copies = 512 << 10
+    /// The most octets of the name of a language; a longer one counts as none.
+    public var language = 64
     /// The most attributes of one element; beyond it a parser would spend its time comparing them.
     public var attributes = 128
     /// The most findings that are kept.

@@ -26,6 +26,11 @@ struct LossList {
         )
     }
 
+    /// The loss of all of the document, or of its rest, which stands first however much else was lost.
+    mutating func addDocument(_ reason: String) {
+        losses.insert(Loss("\(prefix):document", reason: reason), at: 0)
+    }
+
     enum Reason: String {
         case dropped = "dropped with what it held"
         case unwrapped = "its text is kept"

@@ -18,9 +18,9 @@ class MarkupParser {
 
     /// The document and what it lost.
     func finish() -> (ByteBuffer, [Loss]) {
-        if source.isCut { losses.add("document", "cut off where its markup goes beyond what is taken") }
+        if source.isCut { losses.addDocument("cut off where its markup goes beyond what is taken") }
         guard let document = builder.finish() else {
-            losses.add("document", "would become too large")
+            losses.addDocument("would become too large")
             return (ByteBuffer(), losses.losses)
         }
         if builder.isWithoutMarks { losses.add("marks", "too many for the length of the text") }
@@ -31,6 +31,10 @@ class MarkupParser {
     ///
     /// `formats` are marks that it sets beside its own. Each call is followed by the builder's `end`.
     func start(_ element: RichTextElement, name: String, formats: RichTextFormats, attribute: (String) -> String?) {
+        guard !builder.isDropping else {
+            builder.start(.nothing)
+            return
+        }
         switch element {
         case .format(let format): builder.start(.nothing, formats.union(format))
         case .link:

@@ -31,7 +31,7 @@ extension RichTextBuilder {
     /// A whole document of plain text, in which white space counts.
     mutating func plain(_ text: String) {
         isPlain = true
-        self.text(text)
+        HTMLInput.clean(text).withUnsafeBufferPointer { self.text($0) }
     }
 
     /// White space, which counts once, and not at the ends of a line.

@@ -20,7 +20,7 @@ struct RichTextFormats: OptionSet, Hashable {
 }
 
 /// What an element of HTML comes to in text/html-lite.
-enum RichTextElement {
+enum RichTextElement: Hashable {
     /// One of the marks.
     case format(RichTextFormats)
     case link
@@ -46,7 +46,8 @@ enum RichTextElement {
         self = RichTextElement.known[name] ?? .unknown
     }
 
-    private static let known: [String: RichTextElement] = {
+    /// Every name that has a meaning.
+    static let known: [String: RichTextElement] = {
         var known: [String: RichTextElement] = [
             "b": .format(.b), "i": .format(.i), "u": .format(.u), "s": .format(.s), "em": .format(.em),
             "strong": .format(.strong), "a": .link, "br": .lineBreak, "p": .paragraph, "pre": .preformatted,
@@ -54,10 +55,11 @@ enum RichTextElement {
         ]
         for name in ["script", "style", "title", "head", "object", "iframe", "template"] { known[name] = .dropped }
         for name in ["html", "body", "span"] { known[name] = .transparent }
-        for name in ["blockquote", "dir", "dl", "fieldset", "h1", "h2", "h3", "h4", "h5", "h6", "menu", "ol", "table"] {
+        for name in [
+            "blockquote", "dir", "dl", "fieldset", "h1", "h2", "h3", "h4", "h5", "h6", "menu", "ol", "table", "ul",
+        ] {
             known[name] = .block
         }
-        known["ul"] = .block
         for name in [
             "address", "article", "aside", "caption", "center", "dd", "details", "div", "dt", "figcaption", "figure",
             "footer", "form", "header", "legend", "li", "main", "nav", "option", "section", "summary", "tr",

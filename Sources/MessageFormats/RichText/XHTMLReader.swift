@@ -56,7 +56,8 @@ final class XHTMLReader: MarkupParser {
         context.pointee.sax.pointee = handler
         // Without NOENT it gives `&amp;` in an attribute as `&#38;`. There are no other entities, for want of a DOCTYPE.
         let options =
-            XML_PARSE_NOENT.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue | XML_PARSE_NONET.rawValue
+            XML_PARSE_NOENT.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue
+            | XML_PARSE_NONET.rawValue
         return withExtendedLifetime(self) {
             let this = Unmanaged<MarkupParser>.passUnretained(self).toOpaque()
             context.pointee.userData = this
@@ -88,7 +89,7 @@ final class XHTMLReader: MarkupParser {
     private func startInside(_ name: String, _ namespace: String?, _ attributes: [String: String]) {
         var element = namespace == XHTMLReader.xhtml ? RichTextElement(name) : .unknown
         var formats: RichTextFormats = []
-        for (attribute, value) in attributes.sorted(by: { $0.key < $1.key }) {
+        for (attribute, value) in builder.isDropping ? [] : attributes.sorted(by: { $0.key < $1.key }) {
             switch (attribute, element) {
             case ("style", _): formats = TextStyle.formats(value) { losses.add($0, .style) }
             case ("href", .link), ("alt", .image): break

@@ -18,6 +18,8 @@ enum ControlRequest: Codable, Sendable, Hashable {
     case drain(to: String?, seconds: UInt32)
     /// Which rule decides a case.
     case rules(RuleQuestion)
+    /// Who watches whom: all, a user's or a domain's.
+    case subscriptions(of: String?, limit: Int)
 }
 
 /// What the aggregator answers: one line of JSON for each request, in the order of the requests.
@@ -36,6 +38,8 @@ enum ControlResponse: Codable, Sendable, Hashable {
     case drained(connections: Int)
     /// Which rule decides.
     case rules(RuleReport)
+    /// Who watches whom.
+    case subscriptions(SubscriptionsReport)
     /// The request could not be carried out; nothing was sent.
     case refused(String)
 }

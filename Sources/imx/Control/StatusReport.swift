@@ -142,6 +142,8 @@ struct StatusReport: Codable, Sendable, Hashable {
     var drops: [Count]
     /// What rules and budgets turned away, by reason.
     var turnedAway: [Count] = []
+    /// Subscriptions, and what happened to them since the start.
+    var presence: [Count] = []
     /// What was refused to peers, by reason.
     var refusals: [Count] = []
     /// Log lines about peers and lost messages that were left out, because there were too many.

@@ -67,7 +67,19 @@ final class NodeControl: ControlHandler {
         case .trust: answer(.trust(trust.all.map(TrustReport.init)))
         case .forgetTrust(let name): forgetTrust(name, answer)
         case .drain(let to, let seconds): drain(to, seconds, answer)
+        case .subscriptions(let of, let limit): answer(subscriptions(of, limit))
         case .rules(let question): answer(question.answer(by: gate, isHosted: core.serves))
+        }
+    }
+
+    private func subscriptions(_ of: String?, _ limit: Int) -> ControlResponse {
+        guard let desk = core.desk else { return .refused("presence is not served here") }
+        do {
+            return .subscriptions(try SubscriptionsReport(desk, of: of, limit: limit))
+        } catch let failure as CommandFailure {
+            return .refused(failure.message)
+        } catch {
+            return .refused("\(error)")
         }
     }
 
@@ -187,6 +199,7 @@ final class NodeControl: ControlHandler {
                 $0.name < $1.name
             },
             turnedAway: StatusReport.counts(gate.counts),
+            presence: StatusReport.presence(core.desk, lostChanges: state.database.lostChanges),
             refusals: peers.refusals.map { StatusReport.Count(name: $0.reason, count: $0.count) },
             linesLeftOut: peers.linesLeftOut + status.linesLeftOut,
             connections: StatusReport.Connections(

@@ -9,6 +9,7 @@ enum PolicyParts {
     /// Has the core ask the gate about envelopes, and the desk about watchers; and the gate the desk about contacts.
     static func join(_ gate: Gate, to core: AggregatorCore) {
         gate.isHosted = { [unowned core] in core.serves($0) }
+        core.mayKnowWatchers = { [unowned gate] in gate.decide(.watchers, owner: $1, party: $0).verdict == .allow }
         core.gate = { gate.refusal(of: $0, now: $1) }
         guard let desk = core.desk else { return }
         gate.isContact = { [unowned desk] in desk.hasApproved($0, $1) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AdapterKit
 import EnvelopeModel
 import Foundation
 import NIOCore
@@ -70,7 +71,7 @@ struct Bench {
         tell("renew", try measure { try subscribe(desk, database, renewal: true) }, "renewal")
         desk?.requests = []
         desk?.orders = []
-        tell("notify", try measure { publish(desk) }, "notification")
+        tell("notify", measure { publish(desk) }, "notification")
         database.flush()
         desk = nil
         let restarting = try measure { try restart(path) }
@@ -170,7 +171,7 @@ struct Bench {
     /// Microseconds of processor time of this process.
     private func cpu() -> Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1_000_000 + Int(usage.ru_utime.tv_usec)
             + Int(usage.ru_stime.tv_usec)
     }

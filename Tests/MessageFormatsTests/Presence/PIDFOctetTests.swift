@@ -112,6 +112,14 @@ import Testing
         ] {
             for mode in [PIDFReader.Mode.strict, .tolerant] { #expect(refusal(text, mode)?.rule == .limit) }
         }
+        // What grows only while it is read: a long declaration that many extensions use, a tuple that becomes many.
+        let name = String(repeating: "n", count: 60_000)
+        let used = tuple(String(repeating: "<q:x/>", count: 100)).replacing("xmlns:p", with: "xmlns:q=\"\(name)\" xmlns:p")
+        let many = String(repeating: "<contact>x</contact>", count: 100) + "<note>\(name)</note>"
+        #expect(refusal(used)?.rule == .limit && refusal(tuple(many), .tolerant)?.rule == .limit)
+        #expect(refusal(tuple(String(repeating: "<x/>", count: 5000)))?.rule == .limit)
+        let language = presence("<note>a</note>").replacing("<note", with: "<note xml:lang=\"\(name)\"")
+        #expect(try reading(language).document.notes == [LocalizedText("a")])
         let contacts = String(repeating: "<contact>im:a@a.example</contact>", count: 1000)
         #expect(refusal(tuple(contacts), .tolerant)?.rule == .limit)
         let notes = String(repeating: "<note xmlns:a=\"urn:a\" a:b=\"c\">d</note>", count: 1000)

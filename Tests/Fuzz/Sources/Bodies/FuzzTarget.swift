@@ -31,6 +31,10 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case xml
     /// The reader and writer of MIME entities.
     case mime
+    /// The reader and writer of presence documents.
+    case pidf
+    /// The sanitiser of text/html-lite, and its ways to XHTML-IM and plain text and back.
+    case html
 
     /// Feeds the target with `octets`.
     package func run(_ octets: [UInt8]) throws(Violation) {
@@ -43,6 +47,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .tls: try TLSBody.run(octets)
         case .xml: try XMLBody.run(octets)
         case .mime: try MIMEBody.run(octets)
+        case .pidf: try PIDFBody.run(octets)
+        case .html: try HTMLBody.run(octets)
         }
     }
 }

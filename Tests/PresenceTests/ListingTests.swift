@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
+import Testing
+
+@testable import Presence
+
+/// What people can see of subscriptions.
+@Suite("Lists of subscriptions")
+struct ListingTests {
+    private let world = World()
+    private let romeo = address("romeo@a.example")
+    private let juliet = address("juliet@b.example")
+
+    private func states(_ node: Node) -> [PresenceDesk.State] { node.desk.entries(limit: 10) { _ in true }.map(\.state) }
+
+    @Test("RFC2779 5.1.10, 5.1.11: each side can say what a subscription is in, all its life long")
+    func life() {
+        let (a, b) = (world.add("a.example"), world.add("b.example"))
+        b.service.answer = { _ in nil }
+        a.watch(romeo, juliet)
+        world.run(for: .seconds(2))
+        #expect(states(a) == [.pending])
+        #expect(b.desk.watchers(of: juliet).map(\.watcher) == [romeo])
+        #expect(states(b) == [.pending])
+        b.service.approvals.insert(Pair(watcher: romeo, presentity: juliet))
+        b.tell(.approves(presentity: juliet, watcher: romeo))
+        world.run(for: .seconds(2))
+        #expect(states(a) == [.active])
+        #expect(states(b) == [.active])
+        #expect((1_700...1_800).contains(a.desk.entries(limit: 1) { $0 == juliet }.first?.seconds ?? 0))
+        #expect(a.desk.entries(limit: 10) { $0 == juliet.domain.sample }.isEmpty)
+        a.tell(.leaves(watcher: romeo))
+        world.run(for: .seconds(2_000))
+        #expect(states(a) == [.lapsed])
+        #expect(states(b) == [.approved])
+    }
+}
+
+extension Domain {
+    fileprivate var sample: Address { address("nobody@\(name)") }
+}
