@@ -74,7 +74,9 @@ extension SubscriptionsReport {
         let matches: (Address) -> Bool
         if let text {
             if text.contains("@") {
-                guard let user = Address(text) else { throw CommandFailure("\"\(text)\" is not an address: local@domain") }
+                guard let user = Address(text) else {
+                    throw CommandFailure("\"\(text)\" is not an address: local@domain")
+                }
                 matches = { $0 == user }
             } else {
                 guard let domain = Domain(text) else { throw CommandFailure("\"\(text)\" is not a domain name") }
