@@ -94,7 +94,8 @@ let package = Package(
         .executableTarget(
             name: "imx",
             dependencies: [
-                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence", "IMXFront",
+                "EnvelopeModel", "Configuration", "AdapterKit", "Store", "Telemetry", "Aggregator", "Presence",
+                "IMXFront",
                 "IMXWire", "MessageFormats", "Digests", "Discovery", "Policy", "TransportSecurity", "StubAdapter",
                 "XMPPAdapter", nio, posix, nioSSL, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

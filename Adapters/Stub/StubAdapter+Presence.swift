@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import AdapterKit
-import EnvelopeModel
+public import AdapterKit
+public import EnvelopeModel
 import MessageFormats
 import NIOCore
 
@@ -92,9 +92,13 @@ extension StubAdapter {
         var known = [Attribute("presence", value: ByteBuffer(string: isThere ? "open" : "closed"))]
         if let alias = user.alias { known.append(Attribute("alias", value: ByteBuffer(string: alias), seconds: 3_600)) }
         known.append(Attribute("message.types", value: ByteBuffer(string: "*/*"), seconds: 3_600))
-        answer(keys.isEmpty ? known : keys.map { key in
-            known.first { $0.key == key } ?? Attribute(key, status: .noSuchUser)
-        })
+        answer(
+            keys.isEmpty
+                ? known
+                : keys.map { key in
+                    known.first { $0.key == key } ?? Attribute(key, status: .noSuchUser)
+                }
+        )
     }
 }
 

@@ -62,9 +62,9 @@ extension PresenceDesk {
     private func entry(watched row: UInt32) -> Entry {
         let flags = watched[row].flags
         let state: State =
-            if !hasLease(row) { flags.contains(.approved) ? .approved : .ending }
-            else if flags.contains(.polite) { .polite }
-            else if flags.contains(.pending) { .pending } else { .active }
+            if !hasLease(row) { flags.contains(.approved) ? .approved : .ending } else if flags.contains(.polite) {
+                .polite
+            } else if flags.contains(.pending) { .pending } else { .active }
         return Entry(
             side: .watched,
             watcher: watcher(ofWatched: row),
@@ -79,9 +79,9 @@ extension PresenceDesk {
     private func entry(watching row: UInt32) -> Entry {
         let flags = watching[row].flags
         let state: State =
-            if !flags.isDisjoint(with: [.cancelling, .over, .fetch]) { .ending }
-            else if flags.contains(.pending) { .pending }
-            else { watching[row].expires > now ? .active : .lapsed }
+            if !flags.isDisjoint(with: [.cancelling, .over, .fetch]) { .ending } else if flags.contains(.pending) {
+                .pending
+            } else { watching[row].expires > now ? .active : .lapsed }
         return Entry(
             side: .watching,
             watcher: watcher(ofWatching: row),

@@ -110,7 +110,9 @@ struct WatchingTests {
     /// 500 watchers and 500 presentities need half an hour of nobody's time; the sizes come from the environment.
     private static let size = ProcessInfo.processInfo.environment["IMX_MATRIX"].flatMap(Int.init) ?? 60
 
-    @Test("RFC2779 2.2.4, 2.2.5, 2.2.6, IMX 4.3.1: everybody watches everybody over 300 domains: one change, one notification each")
+    @Test(
+        "RFC2779 2.2.4, 2.2.5, 2.2.6, IMX 4.3.1: everybody watches everybody over 300 domains: one change, one notification each"
+    )
     func matrix() throws {
         let size = Self.size
         let internet = Internet(seed: 6)

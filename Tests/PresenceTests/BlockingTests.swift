@@ -74,7 +74,9 @@ struct BlockingTests {
         #expect(b.service.orders.isEmpty)
     }
 
-    @Test("RFC2779 2.3.1, 2.3.3: rules that change reach live subscriptions, and what was shown is not served any longer")
+    @Test(
+        "RFC2779 2.3.1, 2.3.3: rules that change reach live subscriptions, and what was shown is not served any longer"
+    )
     func rulesChange() {
         let pair = Pair(watcher: watcher, presentity: blocker)
         b.set(blocker, "online")
@@ -108,7 +110,9 @@ struct BlockingTests {
         #expect(a.service.views[Pair(watcher: other, presentity: blocker)] == document("away"))
     }
 
-    @Test("RFC2779 3.2.4: a service that is away for long has its users shown as not there, and as they are once it is back")
+    @Test(
+        "RFC2779 3.2.4: a service that is away for long has its users shown as not there, and as they are once it is back"
+    )
     func away() {
         let pair = Pair(watcher: watcher, presentity: blocker)
         b.set(blocker, "online")

@@ -12,7 +12,9 @@ struct ListingTests {
     private let romeo = address("romeo@a.example")
     private let juliet = address("juliet@b.example")
 
-    private func states(_ node: Node) -> [PresenceDesk.State] { node.desk.entries(limit: 10) { _ in true }.map(\.state) }
+    private func states(_ node: Node) -> [PresenceDesk.State] {
+        node.desk.entries(limit: 10) { _ in true }.map(\.state)
+    }
 
     @Test("RFC2779 5.1.10, 5.1.11: each side can say what a subscription is in, all its life long")
     func life() {

@@ -40,7 +40,9 @@ struct SubscribingTests {
         #expect(a.service.views[pair] == nil)
     }
 
-    @Test("RFC2779 2.3.7, 3.2.2: while the presentity has not decided, the watcher hears nothing and nobody is asked twice")
+    @Test(
+        "RFC2779 2.3.7, 3.2.2: while the presentity has not decided, the watcher hears nothing and nobody is asked twice"
+    )
     func waits() {
         b.service.answer = { _ in nil }
         befriend()
@@ -160,9 +162,11 @@ struct SubscribingTests {
         let wish = Envelope.Subscribe(id: other, seconds: 600)
         #expect(subscribe(wish, romeo).code == .conflict)
         // The right identifier from the wrong watcher is a fetch by somebody who is not approved.
-        let known = try #require(world.sent.lazy.compactMap { request -> SubscriptionID? in
-            if case .subscribe(let wish) = request.operation { wish.id } else { nil }
-        }.first)
+        let known = try #require(
+            world.sent.lazy.compactMap { request -> SubscriptionID? in
+                if case .subscribe(let wish) = request.operation { wish.id } else { nil }
+            }.first
+        )
         let cancel = Envelope.Subscribe(id: known, seconds: 0, forgets: true)
         #expect(subscribe(cancel, address("mallory@a.example")).code == .refused)
         b.set(juliet, "still")
@@ -193,9 +197,11 @@ struct SubscribingTests {
     @Test("IMX 4.5.2, RFC2779 3.2.3: an older notification never takes the place of a newer one")
     func olderNeverWins() throws {
         befriend()
-        let first = try #require(world.sent.lazy.compactMap { request -> Envelope.Notification? in
-            if case .notify(let notification) = request.operation { notification } else { nil }
-        }.first)
+        let first = try #require(
+            world.sent.lazy.compactMap { request -> Envelope.Notification? in
+                if case .notify(let notification) = request.operation { notification } else { nil }
+            }.first
+        )
         let outcome = a.desk.notify(
             first,
             presentity: juliet,

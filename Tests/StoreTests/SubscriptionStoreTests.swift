@@ -19,7 +19,9 @@ struct SubscriptionStoreTests {
         )
     }
 
-    @Test("C.3-6, A.1-2: subscriptions are on disk once the batch is, replaced and removed in order, and read back whole")
+    @Test(
+        "C.3-6, A.1-2: subscriptions are on disk once the batch is, replaced and removed in order, and read back whole"
+    )
     func roundTrip() throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 
+import struct NIOCore.ByteBuffer
+
 /// A tuple whose end has not come.
 struct OpenTuple {
     struct Contact {

@@ -67,7 +67,9 @@ struct Bench {
         desk?.requests = []
         desk?.orders = []
         let live = desk?.count.watched ?? 0
-        print("leases \(live), octets each \((resident() - before - addresses) / max(1, live)), of which the test's own addresses are left out")
+        print(
+            "leases \(live), octets each \((resident() - before - addresses) / max(1, live)), of which the test's own addresses are left out"
+        )
         tell("renew", try measure { try subscribe(desk, database, renewal: true) }, "renewal")
         desk?.requests = []
         desk?.orders = []
@@ -165,7 +167,9 @@ struct Bench {
 
     private func tell(_ what: String, _ cost: (wall: Duration, cpu: Int), _ unit: String) {
         let each = Double(cost.cpu) / Double(count)
-        print("\(what): \(String(format: "%.2f", each)) CPU-µs per \(unit), \(Int(1_000_000 / max(each, 0.001))) a second")
+        print(
+            "\(what): \(String(format: "%.2f", each)) CPU-µs per \(unit), \(Int(1_000_000 / max(each, 0.001))) a second"
+        )
     }
 
     /// Microseconds of processor time of this process.

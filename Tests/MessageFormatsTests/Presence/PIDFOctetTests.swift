@@ -114,7 +114,10 @@ import Testing
         }
         // What grows only while it is read: a long declaration that many extensions use, a tuple that becomes many.
         let name = String(repeating: "n", count: 60_000)
-        let used = tuple(String(repeating: "<q:x/>", count: 100)).replacing("xmlns:p", with: "xmlns:q=\"\(name)\" xmlns:p")
+        let used = tuple(String(repeating: "<q:x/>", count: 100)).replacing(
+            "xmlns:p",
+            with: "xmlns:q=\"\(name)\" xmlns:p"
+        )
         let many = String(repeating: "<contact>x</contact>", count: 100) + "<note>\(name)</note>"
         #expect(refusal(used)?.rule == .limit && refusal(tuple(many), .tolerant)?.rule == .limit)
         #expect(refusal(tuple(String(repeating: "<x/>", count: 5000)))?.rule == .limit)
