@@ -55,7 +55,9 @@ package final class Gate {
     private var blocked: UInt64 = 0
     private var denied: UInt64 = 0
     /// Whether a domain is hosted here; rules have owners here alone.
-    package var isHosted: (Domain) -> Bool = { _ in true }
+    package var isHosted: (Domain) -> Bool = { _ in true } {
+        didSet { guardian.isHosted = isHosted }
+    }
     /// Whether the owner has approved the party as a watcher. Asked only where a rule cares.
     package var isContact: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
     /// Whether a message from the party is no surprise to the owner. Asked only where strangers are not welcome.
@@ -91,7 +93,7 @@ package final class Gate {
             blocked += 1
             return Outcome(.refused, "the sender's domain is blocked")
         }
-        guard var kind = SpamGuard.Kind(envelope) else { return nil }
+        var kind = SpamGuard.Kind(envelope)
         // Many renewals at once are what a restart of the other side looks like; they ask nobody anything.
         if kind == .subscribe, case .subscribe(let wish) = envelope.operation, wish.seconds > 0,
             hasLease(destination, source)
@@ -118,15 +120,14 @@ package final class Gate {
 }
 
 extension SpamGuard.Kind {
-    /// What an envelope costs; nil for answers, which whoever asked has paid for.
-    init?(_ envelope: Envelope) {
+    /// What an envelope costs as.
+    init(_ envelope: Envelope) {
         switch envelope.operation {
         case .message:
             let isNotice = envelope.hasDetails && envelope.body == .none && envelope.details?.chatState != nil
             self = isNotice ? .chatState : .message
-        case .report: return nil
         case .subscribe: self = .subscribe
-        case .notify: self = .notify
+        case .notify, .report: self = .notify
         case .getAttributes: self = .attributes
         case .pushAttributes: self = .notify
         case .unknown: self = .message

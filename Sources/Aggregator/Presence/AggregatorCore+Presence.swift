@@ -32,6 +32,10 @@ extension AggregatorCore {
                 drops[.presence, default: 0] += 1
                 continue
             }
+            if let refusal = refusalByPolicy(of: event) {
+                desk.orders.append(refusal)
+                continue
+            }
             desk.take(event, at: now)
         }
         watchPresence()
