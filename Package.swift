@@ -172,7 +172,7 @@ let package = Package(
             name: "EndToEndTests",
             dependencies: [
                 "TestSupport", "XMPPAdapter", "AdapterHarness", "AdapterKit", "Configuration", "Digests",
-                "EnvelopeModel", "XMLStream", nio, posix,
+                "EnvelopeModel", "MessageFormats", "XMLStream", nio, posix,
             ]
         ),
     ]

@@ -102,7 +102,7 @@ public final class StubAdapter: Adapter {
     private func finish(_ ticket: Ticket, _ envelope: Envelope, _ user: StubUser, _ outcome: Outcome) {
         if outcome.disposition == .delivered {
             onMessage?(envelope)
-            if let reply = user.reply { answer(envelope, with: reply) }
+            if let reply = user.reply, envelope.body != .none { answer(envelope, with: reply) }
         }
         host.settle(ticket, outcome)
     }
@@ -127,12 +127,25 @@ public final class StubAdapter: Adapter {
         details: Envelope.Details? = nil,
         token: UInt64 = 0
     ) -> Bool {
+        send(from: source, to: destination, .parts([.text(text)]), id: id, details: details, token: token)
+    }
+
+    /// Has a user write a message of any content, or of none, which then only says what stands in the details.
+    @discardableResult
+    public func send(
+        from source: Address,
+        to destination: Address,
+        _ body: Body,
+        id: MessageID? = nil,
+        details: Envelope.Details? = nil,
+        token: UInt64 = 0
+    ) -> Bool {
         let envelope = Envelope(
             source: source,
             destination: destination,
             messageID: id ?? host.makeMessageID(native: nil),
             trace: host.makeTraceID(),
-            body: .parts([.text(text)]),
+            body: body,
             details: details
         )
         return submit(Submission(token: token, envelope: envelope))

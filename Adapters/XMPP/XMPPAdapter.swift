@@ -16,7 +16,7 @@ public final class XMPPAdapter: Adapter {
         kind: "xmpp",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .reports,
-            .presence, .chatStates, .corrections,
+            .presence, .chatStates, .corrections, .richText,
         ],
         window: 1_024
     )

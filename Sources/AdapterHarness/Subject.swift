@@ -145,6 +145,12 @@ public struct ServiceMessage: Sendable, Hashable, CustomStringConvertible {
     public var nativeID: String?
     /// Content other than text.
     public var content: BodyPart?
+    /// The same text with emphasis and links, as `text/html-lite`.
+    public var richText: String?
+    /// What its author does at the conversation. A message without texts says nothing else.
+    public var chatState: ChatState?
+    /// The identifier, in the service's own form, of the message that it replaces.
+    public var replaces: String?
 
     /// Makes a message of one text.
     public init(

@@ -53,6 +53,7 @@ extension AggregatorCore {
                     for ticket in self.tickets.unsettledTickets {
                         self.end(ticket, withdrawn: Outcome(.unavailable, "shutting down", retryAfter: 5))
                     }
+                    for end in self.queryEnds.values { end(Outcome(.unavailable, "shutting down", retryAfter: 5)) }
                 }
             }
         }

@@ -54,7 +54,7 @@ extension AggregatorCore {
             lanes[lane].ledger.accept()
             return enqueue(envelope, token: token, from: port, into: lane, slot: nil)
         }
-        if let outcome = authorise(envelope.source.domain, port) ?? passing(envelope)
+        if let outcome = authorise(envelope.source.domain, port) ?? passing(envelope) ?? oversize(envelope)
             ?? refusalByPolicy(of: envelope, from: port)
         {
             return refuse(envelope, token, port, outcome)
@@ -177,6 +177,11 @@ extension AggregatorCore {
         }
         if lanes[lane].isFull { return Outcome(.shortOfResources, "too much is waiting", retryAfter: 1) }
         return nil
+    }
+
+    private func oversize(_ envelope: borrowing Envelope) -> Outcome? {
+        let limit = directory[envelope.destination.domain]?.domainClass.maximumMessageOctets ?? 0
+        return envelope.body.octetCount > limit ? Outcome(.tooLarge, "at most \(limit) octets") : nil
     }
 
     /// What rules and budgets say, last of all: what is turned away for want of room is not charged.

@@ -58,6 +58,9 @@ public final class AggregatorCore {
     var attributeCache = AttributeCache()
     /// Requests for attributes that wait for an adapter.
     var openQueries = 0
+    /// How each of those ends where it has to end early.
+    var queryEnds: [UInt64: (Outcome) -> Void] = [:]
+    var lastQuery: UInt64 = 0
     /// What a domain here publishes of itself beside what the core knows.
     package var domainAttributes: ((Domain) -> [Attribute])?
     /// Whether somebody may know who watches a user here; the user alone where nothing is said.
@@ -168,6 +171,7 @@ public final class AggregatorCore {
     public func replaceDirectory(with other: DomainDirectory) -> Set<Domain> {
         let changed = directory.replace(with: other)
         guard !changed.isEmpty else { return [] }
+        presenceMoved(changed)
         lanes.update(changed) { lane in
             if let row = directory[lane.destination] {
                 return ports.first { $0.name == row.adapter }.map { ($0.index, row.domainClass) }
@@ -202,7 +206,9 @@ public final class AggregatorCore {
         var rounds = 0
         while true {
             if hasPresenceOutput { drainPresence() }
-            if dirtyPorts.isEmpty { break }
+            if dirtyPorts.isEmpty {
+                guard hasPresenceOutput else { break }
+            }
             rounds += 1
             if rounds > 64 {
                 scheduler.schedule(after: .zero) { [weak self] in self?.turn {} }

@@ -58,7 +58,7 @@ extension AggregatorKeys {
         cost(
             "notify",
             "10",
-            "A presence notification, or a renewal of a wish to see; it counts for the sender's domain alone"
+            "A notification, a report or a renewal of a wish to see; it counts for the sender's domain alone"
         ),
     ]
 

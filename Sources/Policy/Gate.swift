@@ -55,7 +55,9 @@ package final class Gate {
     private var blocked: UInt64 = 0
     private var denied: UInt64 = 0
     /// Whether a domain is hosted here; rules have owners here alone.
-    package var isHosted: (Domain) -> Bool = { _ in true }
+    package var isHosted: (Domain) -> Bool = { _ in true } {
+        didSet { guardian.isHosted = isHosted }
+    }
     /// Whether the owner has approved the party as a watcher. Asked only where a rule cares.
     package var isContact: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
     /// Whether a message from the party is no surprise to the owner. Asked only where strangers are not welcome.
@@ -77,6 +79,7 @@ package final class Gate {
 
     /// Decides whether `party` may do `action` to `owner`. Where the owner is not hosted here, its own side decides.
     package func decide(_ action: RuleBook.Action, owner: Address, party: Address) -> RuleBook.Decision {
+        if owner == party { return RuleBook.Decision(verdict: .allow, reason: .oneself) }
         guard !rules.isEmpty else { return RuleBook.Decision(verdict: .ask, reason: .noRule) }
         guard isHosted(owner.domain) else { return RuleBook.Decision(verdict: .ask, reason: .noRule) }
         return rules.decide(action, owner: owner, party: party, isContact: { isContact(owner, party) })
@@ -90,9 +93,13 @@ package final class Gate {
             blocked += 1
             return Outcome(.refused, "the sender's domain is blocked")
         }
-        guard var kind = SpamGuard.Kind(envelope) else { return nil }
+        var kind = SpamGuard.Kind(envelope)
         // Many renewals at once are what a restart of the other side looks like; they ask nobody anything.
-        if kind == .subscribe, hasLease(destination, source) { kind = .renewal }
+        if kind == .subscribe, case .subscribe(let wish) = envelope.operation, wish.seconds > 0,
+            hasLease(destination, source)
+        {
+            kind = .renewal
+        }
         if kind == .message || kind == .chatState, !rules.rules.isEmpty {
             // RFC 2779 2.3.5, 5.4.10. Wishes to see are decided where subscriptions are kept.
             if decide(.message, owner: destination, party: source).verdict == .deny {
@@ -113,15 +120,14 @@ package final class Gate {
 }
 
 extension SpamGuard.Kind {
-    /// What an envelope costs; nil for answers, which whoever asked has paid for.
-    init?(_ envelope: Envelope) {
+    /// What an envelope costs as.
+    init(_ envelope: Envelope) {
         switch envelope.operation {
         case .message:
             let isNotice = envelope.hasDetails && envelope.body == .none && envelope.details?.chatState != nil
             self = isNotice ? .chatState : .message
-        case .report: return nil
         case .subscribe: self = .subscribe
-        case .notify: self = .notify
+        case .notify, .report: self = .notify
         case .getAttributes: self = .attributes
         case .pushAttributes: self = .notify
         case .unknown: self = .message

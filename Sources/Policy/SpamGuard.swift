@@ -55,6 +55,9 @@ package struct SpamGuard {
         let reader: Address
     }
 
+    /// Whether a domain is hosted here. Only recipients here have strangers, and only what users here write to makes
+    /// nobody one: the other side decides for its own.
+    package var isHosted: (Domain) -> Bool = { _ in true }
     /// What the configuration says. Budgets keep their fill when it changes.
     package var settings: SpamSettings
     private var senders: RecentTable
@@ -90,7 +93,7 @@ package struct SpamGuard {
             ? nil : charge(kind, sender, recipient, now, knows)
         if let refusal {
             counts[refusal.cause, default: 0] += 1
-        } else if kind == .message, settings.mindsStrangers {
+        } else if kind == .message, settings.mindsStrangers, isHosted(sender.domain) {
             correspondents.note(Correspondents(writer: sender, reader: recipient), at: now)
         }
         return refusal
@@ -108,7 +111,9 @@ package struct SpamGuard {
         let to = settings.budgets(of: recipient.domain)
         let counted = Counted(kind)
         var isStranger = false
-        if counted.recipient, kind != .subscribe, to.firstContact != .allow, !isKnown(sender, to: recipient, knows) {
+        if counted.recipient, kind != .subscribe, to.firstContact != .allow, isHosted(recipient.domain),
+            !isKnown(sender, to: recipient, knows)
+        {
             if to.firstContact == .refuse { return Refusal(cause: .stranger, wait: nil) }
             isStranger = true
         }

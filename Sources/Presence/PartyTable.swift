@@ -28,6 +28,9 @@ struct PartyTable {
     private var freeDomains: [UInt32] = []
     private var domainNumbers: [Domain: UInt32] = [:]
 
+    /// The octets of all local parts.
+    var octetCount: Int { octets.count }
+
     /// How many parties there are.
     var count: Int { entries.count - free.count }
 

@@ -97,10 +97,13 @@ extension PresenceDesk {
                 let row = addWatched(record.watcher, record.presentity)
             else { return }
             if let id = SubscriptionID(record.id) { watched.set(id, of: row) }
-            watched[row].flags = flags
+            watched[row].flags = flags.subtracting(.charged).union(.unsure)
+            if flags.contains(.charged), !charge(row) { return }
             watched[row].sequence = freshSequence(after: record.sequence)
             // One that ran out meanwhile ends in the next second, and its watcher is told.
-            if record.expires != nil { watched[row].expires = max(now, expires) }
+            // A clock that was set back does not make leases longer than they can be.
+            let longest = addSaturating(now, lease(record.presentity.domain).upperBound)
+            if record.expires != nil { watched[row].expires = min(max(now, expires), longest) }
             if watched[row].expires > 0 { watched.schedule(row, at: watched[row].expires) }
         case .watching:
             guard watchingRow(record.watcher, record.presentity) == nil,

@@ -31,7 +31,7 @@ extension PresenceDesk {
         answerFetches()
         for (domain, since) in away where since > 0 && now >= addSaturating(since, settings.graceSeconds) {
             away[domain] = 0
-            sweeps.append(Sweep(domains: [domain], purpose: .gone))
+            add(Sweep(domains: [domain], purpose: .gone))
         }
         sweep()
     }
@@ -55,7 +55,10 @@ extension PresenceDesk {
         guard !flags.contains(.cancelling) else { return request(row) }
         if watching[row].expires > 0, watching[row].expires <= now {
             watching[row].expires = 0
-            hide(row)  // F.5: the approval is kept
+            beAnother(row)
+            // F.5: the approval is kept. An earlier process may have shown what this one does not know.
+            shown[row] = nil
+            if flags.contains(.approved) { show(row) }
         }
         // RFC 8048 §4.3: renewed while the watcher has a session, or while an answer is waited for.
         if !flags.isDisjoint(with: [.session, .pending]) || !flags.contains(.approved) {
@@ -71,7 +74,8 @@ extension PresenceDesk {
             guard fetch.second <= now else { break }
             answered += 1
             let key = FetchKey(watcher: fetch.watcher, presentity: fetch.presentity)
-            var body = fetched.removeValue(forKey: key) ?? .none
+            var body = fetched[key] ?? .none
+            close(key)
             if !fetch.isPolite, body == .none, let row = watchedRow(fetch.watcher, fetch.presentity) {
                 body = state(ofWatched: row)
             }
@@ -90,6 +94,14 @@ extension PresenceDesk {
         fetches.removeFirst(answered)
     }
 
+    private func close(_ key: FetchKey) {
+        let left = openFetches[key, default: 1] - 1
+        openFetches[key] = left > 0 ? left : nil
+        if left <= 0 { fetched[key] = nil }
+        let ofDomain = fetchesOfDomain[key.watcher.domain, default: 1] - 1
+        fetchesOfDomain[key.watcher.domain] = ofDomain > 0 ? ofDomain : nil
+    }
+
     // MARK: Links
 
     /// The link to the service of these domains has come up or gone.
@@ -97,7 +109,11 @@ extension PresenceDesk {
         tick(instant)
         if isUp {
             for domain in domains { away[domain] = nil }
-            sweeps.append(Sweep(domains: Set(domains), purpose: .back))
+            // Who is back is not gone any more.
+            for index in sweeps.indices where sweeps[index].purpose == .gone {
+                sweeps[index].domains?.subtract(domains)
+            }
+            add(Sweep(domains: Set(domains), purpose: .back))
             sweep()
         } else {
             for domain in domains where away[domain] == nil { away[domain] = now }
@@ -107,8 +123,16 @@ extension PresenceDesk {
     /// The rules are others: every live subscription to users here is looked at again.
     package func rulesChanged(at instant: Instant) {
         tick(instant)
-        sweeps.append(Sweep(domains: nil, purpose: .rules))
+        sweeps.removeAll { $0.purpose == .rules }
+        sweeps.insert(Sweep(domains: nil, purpose: .rules), at: 0)
         sweep()
+    }
+
+    /// A walk for the same reason that waits takes the domains along; a link that comes and goes makes no second one.
+    private func add(_ sweep: Sweep) {
+        let waiting = sweeps.firstIndex { $0.purpose == sweep.purpose && $0.watchedRow == 0 && $0.domains != nil }
+        guard let waiting, let domains = sweep.domains else { return sweeps.append(sweep) }
+        sweeps[waiting].domains?.formUnion(domains)
     }
 
     /// A walk over all rows, so many at a time, so that no burst comes of it.
@@ -121,7 +145,7 @@ extension PresenceDesk {
             case rules
         }
 
-        let domains: Set<Domain>?
+        var domains: Set<Domain>?
         let purpose: Purpose
         var watchedRow: UInt32 = 0
         var watchingRow: UInt32 = 0
@@ -145,8 +169,7 @@ extension PresenceDesk {
             let row = sweep.watchedRow
             sweep.watchedRow += 1
             if watched[row].flags.contains(.live), concerns(sweep, watched[row].presentity) {
-                left -= 1
-                visit(watchedRow: row, sweep.purpose)
+                if visit(watchedRow: row, sweep.purpose) { left -= 1 }
             }
         }
         guard sweep.purpose == .back else { return true }
@@ -187,11 +210,22 @@ extension PresenceDesk {
         sweep.domains?.contains(parties.domain(party)) ?? true
     }
 
-    private func visit(watchedRow row: UInt32, _ purpose: Sweep.Purpose) {
+    /// Does what the walk is for; false where there was nothing to do.
+    private func visit(watchedRow row: UInt32, _ purpose: Sweep.Purpose) -> Bool {
+        let before = orders.count + requests.count
+        act(onWatched: row, purpose)
+        return orders.count + requests.count > before
+    }
+
+    private func act(onWatched row: UInt32, _ purpose: Sweep.Purpose) {
         let flags = watched[row].flags
         switch purpose {
         case .back:
-            if flags.isSuperset(of: [.asked, .pending]) {
+            if flags.contains(.forgotten) {
+                orders.append(.forget(presentity: presentity(ofWatched: row), watcher: watcher(ofWatched: row)))
+                watched[row].flags.remove(.forgotten)
+                removeIfIdle(row)
+            } else if flags.isSuperset(of: [.asked, .pending]) {
                 let (presentity, watcher) = (presentity(ofWatched: row), watcher(ofWatched: row))
                 orders.append(.ask(presentity: presentity, watcher: watcher, name: nil))
             } else if hasLease(row), !flags.contains(.polite) {
@@ -200,7 +234,8 @@ extension PresenceDesk {
         case .gone:
             statesByRow[row] = nil
             statesByParty[watched[row].presentity] = nil
-            if hasLease(row), flags.isDisjoint(with: [.pending, .polite]) { notify(row) }
+            // Those who are blocked politely hear of it like all others.
+            if hasLease(row), !flags.contains(.pending) { notify(row) }
         case .rules:
             guard hasLease(row) else { return }
             review(row, verdict(watcher(ofWatched: row), presentity(ofWatched: row)), nil)

@@ -22,16 +22,38 @@ extension PresenceDesk {
 
     func hasLease(_ row: UInt32) -> Bool { watched[row].expires > 0 }
 
+    private func hasRoom(_ count: Int, for hosted: Domain) -> Bool {
+        count < settings.maximumRows && parties.octetCount < settings.maximumOctets
+            && rowsOfHosted[hosted, default: 0] < settings.maximumPerHosted
+    }
+
+    private func count(_ change: Int, of domain: Domain, in counts: inout [Domain: Int]) {
+        let count = counts[domain, default: 0] + change
+        counts[domain] = count > 0 ? count : nil
+    }
+
+    /// Counts the row against the domain that asked for it; false where that has too many.
+    func charge(_ row: UInt32) -> Bool {
+        if watched[row].flags.contains(.charged) { return true }
+        let domain = parties.domain(watched[row].watcher)
+        guard rowsOfDomain[domain, default: 0] < settings.maximumPerDomain else {
+            if !watched[row].flags.contains(.approved) { forget(watchedRow: row) }
+            return false
+        }
+        count(1, of: domain, in: &rowsOfDomain)
+        watched[row].flags.insert(.charged)
+        return true
+    }
+
     func addWatched(_ watcher: Address, _ presentity: Address) -> UInt32? {
-        guard watched.count < settings.maximumRows,
-            rowsOfDomain[watcher.domain, default: 0] < settings.maximumPerDomain
-        else { return nil }
-        rowsOfDomain[watcher.domain, default: 0] += 1
+        guard hasRoom(watched.count, for: presentity.domain) else { return nil }
+        count(1, of: presentity.domain, in: &rowsOfHosted)
         return watched.insert(watcher: parties.retain(watcher), presentity: parties.retain(presentity))
     }
 
     func addWatching(_ watcher: Address, _ presentity: Address) -> UInt32? {
-        guard watching.count < settings.maximumRows else { return nil }
+        guard hasRoom(watching.count, for: watcher.domain) else { return nil }
+        count(1, of: watcher.domain, in: &rowsOfHosted)
         return watching.insert(watcher: parties.retain(watcher), presentity: parties.retain(presentity))
     }
 
@@ -40,9 +62,8 @@ extension PresenceDesk {
         if watched[row].flags.contains(.stored) {
             changes.append(.remove(.watched, watcher: watcher(ofWatched: row), presentity: presentity(ofWatched: row)))
         }
-        let domain = parties.domain(w)
-        rowsOfDomain[domain, default: 1] -= 1
-        if rowsOfDomain[domain] == 0 { rowsOfDomain[domain] = nil }
+        if watched[row].flags.contains(.charged) { count(-1, of: parties.domain(w), in: &rowsOfDomain) }
+        count(-1, of: parties.domain(p), in: &rowsOfHosted)
         statesByRow[row] = nil
         watched.remove(row)
         if watched.first(of: p) == nil { statesByParty[p] = nil }
@@ -57,6 +78,7 @@ extension PresenceDesk {
                 .remove(.watching, watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row))
             )
         }
+        count(-1, of: parties.domain(w), in: &rowsOfHosted)
         shown[row] = nil
         names[row] = nil
         watching.remove(row)
@@ -64,10 +86,18 @@ extension PresenceDesk {
         parties.release(p)
     }
 
+    /// Whether a fetch of the pair waits for its answer.
+    func isOpen(_ watcher: Address, _ presentity: Address) -> Bool {
+        openFetches[FetchKey(watcher: watcher, presentity: presentity)] != nil
+    }
+
+    /// What is known for a watcher, whether or not the watcher may be told.
+    func told(_ row: UInt32) -> Body { statesByRow[row] ?? statesByParty[watched[row].presentity] ?? .none }
+
     /// What a watcher may be told of a user here.
     func state(ofWatched row: UInt32) -> Body {
         if watched[row].flags.contains(.polite) { return .none }
-        return statesByRow[row] ?? statesByParty[watched[row].presentity] ?? .none
+        return told(row)
     }
 
     /// Where a lease begins to count: beyond what an earlier lease of the pair or an earlier process said, also where

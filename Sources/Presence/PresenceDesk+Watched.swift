@@ -18,7 +18,8 @@ extension PresenceDesk {
         let verdict = (wish.seconds == 0 ? verdictOnFetch ?? verdict : verdict)(watcher, presentity)
         let row = watchedRow(watcher, presentity)
         if wish.seconds == 0 {
-            if let row, hasLease(row), watched.id(of: row) == wish.id { return cancel(row, wish) }
+            // What is to be forgotten is, also where the lease has lapsed before.
+            if let row, watched.id(of: row) == wish.id, hasLease(row) || wish.forgets { return cancel(row, wish) }
             return fetch(wish, watcher, presentity, verdict, row)
         }
         if let row, hasLease(row), watched.id(of: row) != wish.id {
@@ -62,7 +63,7 @@ extension PresenceDesk {
         _ verdict: PresenceVerdict,
         _ seconds: UInt32
     ) -> Outcome {
-        guard let row = watchedRow(watcher, presentity) ?? addWatched(watcher, presentity) else {
+        guard let row = watchedRow(watcher, presentity) ?? addWatched(watcher, presentity), charge(row) else {
             return Outcome(.shortOfResources, "too many subscriptions", retryAfter: 300)
         }
         watched.set(wish.id, of: row)
@@ -93,9 +94,14 @@ extension PresenceDesk {
     }
 
     private func cancel(_ row: UInt32, _ wish: Envelope.Subscribe) -> Outcome {
+        let presentity = presentity(ofWatched: row)
         if wish.forgets, watched[row].flags.contains(.asked) || watched[row].flags.contains(.approved) {
-            orders.append(.forget(presentity: presentity(ofWatched: row), watcher: watcher(ofWatched: row)))
             watched[row].flags.subtract([.asked, .approved])
+            if away[presentity.domain] == nil {
+                orders.append(.forget(presentity: presentity, watcher: watcher(ofWatched: row)))
+            } else {
+                watched[row].flags.insert(.forgotten)
+            }
         }
         end(row, .delivered)
         return .delivered
@@ -114,10 +120,15 @@ extension PresenceDesk {
         guard verdict == .polite || (verdict != .deny && isApproved) else {
             return Outcome(.refused, "the presentity has not approved the watcher")
         }
-        guard fetches.count < 100_000 else {
+        let key = FetchKey(watcher: watcher, presentity: presentity)
+        guard fetches.count < 100_000, fetchesOfDomain[watcher.domain, default: 0] < 5_000 else {
             return Outcome(.shortOfResources, "too many fetches", retryAfter: 5)
         }
-        if verdict != .polite { orders.append(.probe(presentity: presentity, watcher: watcher)) }
+        if verdict != .polite, openFetches[key] == nil {
+            orders.append(.probe(presentity: presentity, watcher: watcher))
+        }
+        openFetches[key, default: 0] += 1
+        fetchesOfDomain[watcher.domain, default: 0] += 1
         fetches.append(
             Fetch(
                 watcher: watcher,
@@ -146,6 +157,12 @@ extension PresenceDesk {
 
     func refuse(_ presentity: Address, _ watcher: Address) {
         guard let row = watchedRow(watcher, presentity) else { return }
+        // Where a rule lets in whom the service does not know, the service has no state for the watcher, and no say.
+        if !watched[row].flags.contains(.approved), !watched[row].flags.contains(.asked),
+            verdict(watcher, presentity) == .allow
+        {
+            return
+        }
         watched[row].flags.subtract([.approved, .asked])
         // Who blocks politely has not refused, as far as anybody can see.
         if watched[row].flags.contains(.polite) { return save(watchedRow: row) }
@@ -157,29 +174,36 @@ extension PresenceDesk {
             return publishedUnwatched(presentity, watcher, state)
         }
         guard let watcher else {
-            if statesByParty[party] ?? .none == state { return }
             statesByParty[party] = state == .none ? nil : state
             var row = watched.first(of: party)
             while let current = row {
                 row = watched.next(after: current)
-                if statesByRow[current] == nil { changed(current) }
+                publish(state, forWatched: current, isForAll: true)
             }
             return
         }
         guard let row = watchedRow(watcher, presentity) else {
             return publishedUnwatched(presentity, watcher, state)
         }
+        if isOpen(watcher, presentity) { fetched[FetchKey(watcher: watcher, presentity: presentity)] = state }
+        publish(state, forWatched: row, isForAll: false)
+    }
+
+    /// The latest word counts, whether it was for one watcher or for all.
+    private func publish(_ state: Body, forWatched row: UInt32, isForAll: Bool) {
         let wasProbed = watched[row].flags.contains(.probed)
-        watched[row].flags.remove(.probed)
-        guard self.state(ofWatched: row) != state else { return }
-        if wasProbed { counters.drifts += 1 }
-        statesByRow[row] = state
+        let wasUnsure = watched[row].flags.contains(.unsure)
+        watched[row].flags.subtract([.probed, .unsure])
+        let isOther = told(row) != state
+        statesByRow[row] = isForAll ? nil : state
+        guard isOther || wasUnsure else { return }
+        if wasProbed, isOther { counters.drifts += 1 }
         changed(row)
     }
 
     /// RFC 2779 5.3.2: nobody is told who has not asked. A fetch that waits takes the state with it.
     private func publishedUnwatched(_ presentity: Address, _ watcher: Address?, _ state: Body) {
-        guard let watcher, fetches.contains(where: { $0.watcher == watcher && $0.presentity == presentity }) else {
+        guard let watcher, isOpen(watcher, presentity) else {
             counters.undirected += 1
             return
         }
@@ -212,7 +236,7 @@ extension PresenceDesk {
             } else {
                 watched[row].flags.insert(.pending)
                 ask(row, name)
-                if isServed { send(row, .pending, body: .none) }
+                if isServed { notify(row) }
             }
         }
         save(watchedRow: row)
@@ -234,6 +258,7 @@ extension PresenceDesk {
             watched[row].flags.insert(.dirty)
             return
         }
+        if watched[row].flags.contains(.pending) { return send(row, .pending, body: .none) }
         send(row, .active, body: state(ofWatched: row))
     }
 
@@ -283,7 +308,8 @@ extension PresenceDesk {
         guard hasLease(row) else { return removeIfIdle(row) }
         watched[row].expires = 0
         watched.schedule(row, at: 0)
-        watched[row].flags.subtract([.pending, .polite, .dirty])
+        // A question that nobody has answered ends with the lease; a watcher that asks again has it asked again.
+        watched[row].flags.subtract([.pending, .polite, .dirty, .asked])
         send(row, .ended(code), body: .none)
         watched[row].flags.insert(.last)
         save(watchedRow: row)
@@ -293,16 +319,16 @@ extension PresenceDesk {
     func drop(_ row: UInt32) {
         watched[row].expires = 0
         watched.schedule(row, at: 0)
-        watched[row].flags.subtract([.pending, .polite, .dirty])
+        watched[row].flags.subtract([.pending, .polite, .dirty, .asked])
         removeIfIdle(row)
     }
 
     /// A row lives while it has a lease, a request at the presentity, or an approval.
-    private func removeIfIdle(_ row: UInt32) {
+    func removeIfIdle(_ row: UInt32) {
         watched[row].flags.remove(.last)
         guard !hasLease(row) else { return }
         let flags = watched[row].flags
-        guard flags.isDisjoint(with: [.approved, .asked]) else { return save(watchedRow: row) }
+        guard flags.isDisjoint(with: [.approved, .asked, .forgotten]) else { return save(watchedRow: row) }
         guard !flags.contains(.inFlight) else { return watched[row].flags.formUnion(.last) }
         forget(watchedRow: row)
     }

@@ -7,9 +7,8 @@ extension PresenceDesk {
     // MARK: From the service
 
     func ask(_ watcher: Address, _ presentity: Address, _ name: DisplayName?) {
-        if let row = watchingRow(watcher, presentity), isWanted(row) {
-            watching[row].flags.insert(.session)
-            watching[row].flags.remove(.fetch)
+        if let row = watchingRow(watcher, presentity), isWanted(row), !watching[row].flags.contains(.fetch) {
+            noteSession(row)
             // RFC 6121 §3.1.3: who is approved already is told so again, and nobody is asked twice.
             if watching[row].flags.contains(.approved) {
                 orders.append(.approved(watcher: watcher, presentity: presentity))
@@ -18,7 +17,10 @@ extension PresenceDesk {
             if watching[row].expires == 0 { request(row) }
             return
         }
-        if let old = watchingRow(watcher, presentity) { forget(watchingRow: old) }
+        if let row = watchingRow(watcher, presentity) {
+            if watching[row].flags.contains(.cancelling) { return askAgain(row, name) }
+            forget(watchingRow: row)
+        }
         guard let row = addWatching(watcher, presentity) else {
             let outcome = Outcome(.shortOfResources, "too many subscriptions", retryAfter: 300)
             return orders.append(.ended(watcher: watcher, presentity: presentity, outcome))
@@ -29,6 +31,25 @@ extension PresenceDesk {
         request(row)
     }
 
+    /// Asked for anew before the other side has heard of the end: the same subscription again, behind its end.
+    private func askAgain(_ row: UInt32, _ name: DisplayName?) {
+        watching[row].flags.remove(.cancelling)
+        watching[row].flags.insert(.session)
+        watching[row].failures = 0
+        watching[row].expires = 0
+        watching[row].generation &+= 1  // an answer on its way is none to this
+        watching[row].flags.remove(.inFlight)
+        names[row] = name
+        save(watchingRow: row)
+        request(row)
+    }
+
+    private func noteSession(_ row: UInt32) {
+        guard !watching[row].flags.contains(.session) else { return }
+        watching[row].flags.insert(.session)
+        save(watchingRow: row)
+    }
+
     /// RFC 2779 5.1.7: for the watcher it is over at once; the other side hears of it until it has.
     func giveUp(_ watcher: Address, _ presentity: Address) {
         defer { orders.append(.ended(watcher: watcher, presentity: presentity, .delivered)) }
@@ -37,6 +58,7 @@ extension PresenceDesk {
         watching[row].flags.insert(.cancelling)
         shown[row] = nil
         names[row] = nil
+        watching[row].failures = 0
         watching[row].generation &+= 1  // an answer on its way is none to this
         watching[row].flags.remove(.inFlight)
         save(watchingRow: row)
@@ -47,7 +69,7 @@ extension PresenceDesk {
     func want(_ watcher: Address, _ presentity: Address) {
         if let row = watchingRow(watcher, presentity) {
             guard isWanted(row) else { return }
-            watching[row].flags.insert(.session)
+            noteSession(row)
             if watching[row].flags.contains(.approved) { show(row) }
             if watching[row].expires == 0 { request(row) }
             return
@@ -62,7 +84,9 @@ extension PresenceDesk {
         var row = watching.first(of: party)
         while let current = row {
             row = watching.next(after: current)
+            guard watching[current].flags.contains(.session) else { continue }
             watching[current].flags.remove(.session)
+            save(watchingRow: current)
         }
     }
 
@@ -76,6 +100,7 @@ extension PresenceDesk {
         let flags = watching[row].flags
         let isEnd = flags.contains(.cancelling) || flags.contains(.fetch)
         watching[row].flags.insert(.inFlight)
+        watching[row].flags.remove(.confirmed)
         watching.schedule(row, at: 0)
         requests.append(
             Request(
@@ -118,7 +143,7 @@ extension PresenceDesk {
         watching.schedule(row, at: now + max(1, renewal - random(0...max(1, renewal / 20))))
         if isPending {
             // A notification may have told more than this answer, on another way.
-            if !watching[row].flags.contains(.approved) { watching[row].flags.insert(.pending) }
+            if !watching[row].flags.contains(.confirmed) { nowPending(row) }
         } else {
             approved(row)
         }
@@ -175,7 +200,9 @@ extension PresenceDesk {
     }
 
     private func cancelled(_ row: UInt32, _ outcome: Outcome) {
-        let isHeard = outcome.code != .uncertain && outcome.disposition == .delivered || outcome.code.classCode == 5000
+        let isHeard =
+            outcome.code != .uncertain && outcome.disposition == .delivered
+            || [.noSuchSubscription, .noSuchUser, .refused, .notUnderstood].contains(outcome.code)
         if isHeard || watching[row].failures >= 12 { return forget(watchingRow: row) }
         watching[row].failures += 1
         watching.schedule(row, at: now + pause(after: watching[row].failures, retryAfter: nil))
@@ -184,10 +211,14 @@ extension PresenceDesk {
     /// The other side knows nothing of the subscription: a new one takes its place.
     private func renewIdentity(_ row: UInt32) {
         counters.drifts += 1
+        beAnother(row)
+        watching.schedule(row, at: now + random(1...3))
+    }
+
+    /// Another identifier, and sequence numbers from the start: nothing of the old subscription counts for the new one.
+    func beAnother(_ row: UInt32) {
         if let id = makeID() { watching.set(id, of: row) }
         watching[row].sequence = 0
-        watching[row].expires = 0
-        watching.schedule(row, at: now + random(1...3))
     }
 
     // MARK: Notifications
@@ -224,21 +255,25 @@ extension PresenceDesk {
         switch state {
         case .active:
             let isFetch = watching[row].flags.contains(.fetch)
+            watching[row].flags.insert(.confirmed)
             if !isFetch { approved(row) }
             if isFetch || (shown[row] ?? .none) != body || body == .none {
                 shown[row] = body == .none ? nil : detached(body)
                 show(row)
             }
             if isFetch { forget(watchingRow: row) }
-        case .pending:
-            watching[row].flags.insert(.pending)
-            if watching[row].flags.contains(.approved) {
-                watching[row].flags.remove(.approved)
-                shown[row] = nil
-                show(row)
-            }
+        case .pending: nowPending(row)
         case .ended(let code): ended(row, code)
         }
+    }
+
+    /// The presentity has yet to decide, or has to decide again: what was shown is no longer for the watcher's eyes.
+    private func nowPending(_ row: UInt32) {
+        watching[row].flags.insert(.pending)
+        guard watching[row].flags.contains(.approved) else { return }
+        watching[row].flags.subtract([.approved, .untold])
+        shown[row] = nil
+        show(row)
     }
 
     private func ended(_ row: UInt32, _ code: OutcomeCode) {
@@ -247,8 +282,11 @@ extension PresenceDesk {
             return end(watchingRow: row, Outcome(code))
         }
         // It ran out over there, or was moved: what the watcher sees stands until we know more.
-        watching[row].expires = 0
-        if watching[row].flags.contains(.session) { watching.schedule(row, at: now + random(1...5)) } else { hide(row) }
+        guard watching[row].flags.contains(.session) else {
+            watching[row].expires = 0
+            return hide(row)
+        }
+        watching.schedule(row, at: now + random(1...5))
     }
 
     /// Shows the watcher what is known.

@@ -45,6 +45,10 @@ package final class PresenceDesk {
         package var maximumRows = 4_000_000
         /// The most subscriptions that the users of one foreign domain have here.
         package var maximumPerDomain = 250_000
+        /// The most that the users of one domain here have, watching and watched.
+        package var maximumPerHosted = 2_000_000
+        /// The most octets that all addresses may have together.
+        package var maximumOctets = 1 << 30
         /// How many rows a second are taken up again after a restart or when a link comes back.
         package var pace: UInt32 = 2_000
 
@@ -74,10 +78,15 @@ package final class PresenceDesk {
     var shown: [UInt32: Body] = [:]
     /// What presentities may be told that watchers here are called, by row, until they have answered.
     var names: [UInt32: DisplayName] = [:]
-    /// How many rows of ``watched`` each foreign domain has.
+    /// How many rows of ``watched`` each foreign domain has asked for.
     var rowsOfDomain: [Domain: Int] = [:]
+    /// How many rows of either table the users of each domain here have.
+    var rowsOfHosted: [Domain: Int] = [:]
     /// Fetches that will be answered, and when.
     var fetches: [Fetch] = []
+    /// How many of them there are for a pair, and for a watcher's domain.
+    var openFetches: [FetchKey: Int] = [:]
+    var fetchesOfDomain: [Domain: Int] = [:]
     /// What services said for those fetches.
     var fetched: [FetchKey: Body] = [:]
     /// The domains whose service is away, and since when.
@@ -123,12 +132,12 @@ package final class PresenceDesk {
     package var count: (watched: Int, watching: Int) { (watched.count, watching.count) }
 
     /// Whether `requester` may know of a user here what the user lets watchers know.
-    package func maySee(_ requester: Address, _ user: Address) -> Bool {
-        switch (verdictOnAttributes ?? verdict)(requester, user) {
-        case .allow: true
-        case .deny, .polite: false
-        case .ask: watchedRow(requester, user).map { watched[$0].flags.contains(.approved) } ?? false
-        }
+    ///
+    /// - Returns: `allow`, `deny`, or `polite` where it must look as if nothing were known.
+    package func maySee(_ requester: Address, _ user: Address) -> PresenceVerdict {
+        let verdict = (verdictOnAttributes ?? verdict)(requester, user)
+        guard verdict == .ask else { return verdict }
+        return hasApproved(user, requester) ? .allow : .deny
     }
 
     func tick(_ instant: Instant) {

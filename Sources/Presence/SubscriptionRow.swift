@@ -52,14 +52,22 @@ struct SubscriptionRow {
         static let fetch = Flags(rawValue: 1 << 8)
         /// The watcher's side: the watcher has a session, as far as is known.
         static let session = Flags(rawValue: 1 << 9)
+        /// The presentity's side: counted against the watcher's domain, which has asked for the row.
+        static let charged = session
         /// The presentity's side: the service was asked for the state, so that a change seen now had escaped us.
         static let probed = Flags(rawValue: 1 << 10)
         /// The row stands in the database.
         static let stored = Flags(rawValue: 1 << 11)
         /// The watcher's side: the service was away when it was to be told of the approval.
         static let untold = Flags(rawValue: 1 << 13)
+        /// The presentity's side: from an earlier process; what the watcher was told last is not known.
+        static let unsure = untold
         /// The watcher's side: over; the service was away when it was to be told. The code stands in `sequence`.
         static let over = Flags(rawValue: 1 << 14)
+        /// The presentity's side: the service was away when it was to be told that the watcher has given up.
+        static let forgotten = over
+        /// The watcher's side: a notification has said "active" since the last request.
+        static let confirmed = Flags(rawValue: 1 << 15)
         /// The presentity's side: the notification on its way is the last of the lease.
         static let last = Flags(rawValue: 1 << 12)
     }

@@ -51,7 +51,13 @@ extension StateDatabase {
         case remove(side: UInt8, watcher: Address, presentity: Address)
     }
 
-    /// The most changes that may wait for the disk.
+    struct SubscriptionKey: Hashable {
+        let side: UInt8
+        let watcher: Address
+        let presentity: Address
+    }
+
+    /// The most subscriptions whose changes may wait for the disk.
     static let pendingChangesLimit = 500_000
 
     /// How many changes could not be kept, because the disk was too slow or failed. What is lost is learnt again within
@@ -108,7 +114,7 @@ extension StateDatabase {
         ) WITHOUT ROWID;
         """
 
-    static func write(_ changes: [SubscriptionChange], _ db: Database) throws {
+    static func write(_ changes: some Collection<SubscriptionChange>, _ db: Database) throws {
         guard !changes.isEmpty else { return }
         let save = try db.cachedStatement(
             sql: """
@@ -130,6 +136,17 @@ extension StateDatabase {
             case .remove(let side, let watcher, let presentity):
                 try remove.execute(arguments: [Int(side), watcher.description, presentity.description])
             }
+        }
+    }
+}
+
+extension StateDatabase.SubscriptionChange {
+    var key: StateDatabase.SubscriptionKey {
+        switch self {
+        case .save(let record):
+            .init(side: record.side, watcher: record.watcher, presentity: record.presentity)
+        case .remove(let side, let watcher, let presentity):
+            .init(side: side, watcher: watcher, presentity: presentity)
         }
     }
 }

@@ -69,18 +69,24 @@ public final class StateDatabase: Sendable {
     struct Pending {
         var outcomes: [OutcomeRecord] = []
         var trust: [Domain: TrustRecord] = [:]
-        var changes: [SubscriptionChange] = []
+        var changes: [SubscriptionKey: SubscriptionChange] = [:]
         var totals: (LedgerTotals, WallTime)?
         var isScheduled = false
         var lost: UInt64 = 0
         var lostTrust: UInt64 = 0
         var lostChanges: UInt64 = 0
 
-        /// Takes changes where there is room; those that wait longest stay.
+        /// Takes changes where there is room or where they replace one: the last word about a subscription is never
+        /// the one that is lost.
         mutating func take(_ more: [SubscriptionChange]) {
-            let room = max(0, StateDatabase.pendingChangesLimit - changes.count)
-            changes += more.prefix(room)
-            lostChanges += UInt64(more.count - min(room, more.count))
+            for change in more {
+                let key = change.key
+                guard changes.count < StateDatabase.pendingChangesLimit || changes[key] != nil else {
+                    lostChanges += 1
+                    continue
+                }
+                changes[key] = change
+            }
         }
 
         /// Takes a row where there is room or where it replaces one; those that wait longest stay.
@@ -166,7 +172,7 @@ public final class StateDatabase: Sendable {
             let batch = pending
             pending.outcomes = []
             pending.trust = [:]
-            pending.changes = []
+            pending.changes = [:]
             pending.totals = nil
             pending.isScheduled = false
             return batch
@@ -178,7 +184,7 @@ public final class StateDatabase: Sendable {
                 if !batch.outcomes.isEmpty { try StateDatabase.trim(to: keptOutcomes, db) }
                 for trust in batch.trust.values { try StateDatabase.write(trust, db) }
                 if !batch.trust.isEmpty { try StateDatabase.trimTrust(db) }
-                try StateDatabase.write(batch.changes, db)
+                try StateDatabase.write(batch.changes.values, db)
                 if let (totals, time) = batch.totals, let run {
                     try StateDatabase.book(totals, run: run, seen: time, db)
                 }
@@ -194,7 +200,7 @@ public final class StateDatabase: Sendable {
                 for record in newer.values { pending.take(record) }
                 let newerChanges = pending.changes
                 pending.changes = batch.changes
-                pending.take(newerChanges)
+                pending.take(Array(newerChanges.values))
             }
         }
     }

@@ -132,7 +132,8 @@ package final class XMLFragmentReader {
         whole.writeStaticString("</i>")
         parser.feed(whole)
         guard parser.failure == nil, parser.events.count == 1, case .stanza(let outer) = parser.events[0],
-            let inner = outer.children.first(where: { _ in true }), Int(inner.store.nodes[inner.index].next) == outer.end,
+            let inner = outer.children.first(where: { _ in true }),
+            Int(inner.store.nodes[inner.index].next) == outer.end,
             inner.index == outer.index + 1
         else {
             // What was left open, or closed, is not for the next one to find.

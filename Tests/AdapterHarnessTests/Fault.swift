@@ -10,6 +10,7 @@ enum Fault: String, Sendable, CaseIterable {
     case foldsNames, dropsTheSender, cannotUnescape
     case trimsText, wrapsText, normalisesText
     case dropsSubjects, dropsThreads, dropsLanguages, recodesContent, takesUnknownOperations, answersReports
+    case dropsChatStates, showsEmptyMessages, dropsCorrections, misdirectsCorrections, dropsRichText
     case ignoresPause, losesWhatCameInAPause
     case saysDeliveredOnLoss, writesAgainAfterLoss, callsTheQueueUncertain, delaysTheWithdrawn
     case staysDown, hidesItsLink
@@ -23,8 +24,9 @@ enum Fault: String, Sendable, CaseIterable {
         case .neverConfirms:
             [
                 "identity.odd-addresses", "outcomes.delivered", "content.in", "capabilities.subjects",
-                "capabilities.threads", "capabilities.languages", "capabilities.opaque-content", "bounds.window",
-                "link.resumes", "link.not-handed-on",
+                "capabilities.threads", "capabilities.languages", "capabilities.opaque-content",
+                "capabilities.chat-states", "capabilities.typing", "capabilities.corrections", "capabilities.rich-text",
+                "bounds.window", "link.resumes", "link.not-handed-on",
             ]
         case .callsUnknownUsersUnacceptable: ["outcomes.unknown-user"]
         case .blursRefusals: ["outcomes.refusal"]
@@ -38,7 +40,8 @@ enum Fault: String, Sendable, CaseIterable {
             [
                 "identity.sender", "identity.odd-addresses", "outcomes.heard", "order.out", "repeats.distinct",
                 "confinement.domains", "content.out", "capabilities.subjects", "capabilities.threads",
-                "capabilities.languages", "bounds.pause", "link.resumes",
+                "capabilities.languages", "capabilities.chat-states", "capabilities.typing", "capabilities.corrections",
+                "capabilities.rich-text", "bounds.pause", "link.resumes",
             ]
         case .trustsItsUsers: ["confinement.forged"]
         case .foldsNames, .cannotUnescape: ["identity.odd-addresses"]
@@ -49,6 +52,10 @@ enum Fault: String, Sendable, CaseIterable {
         case .dropsThreads: ["capabilities.threads"]
         case .dropsLanguages: ["capabilities.languages"]
         case .recodesContent: ["capabilities.opaque-content"]
+        case .dropsChatStates: ["capabilities.chat-states", "capabilities.typing"]
+        case .showsEmptyMessages: ["capabilities.typing"]
+        case .dropsCorrections, .misdirectsCorrections: ["capabilities.corrections"]
+        case .dropsRichText: ["capabilities.rich-text"]
         case .takesUnknownOperations: ["capabilities.unknown-operation"]
         case .answersReports: ["capabilities.reports"]
         case .ignoresPause, .losesWhatCameInAPause: ["bounds.pause"]

@@ -28,8 +28,8 @@ final class JournalAdapter: SimpleAdapter {
         guard let text = MIMEEntity.plainText(of: envelope.body) else {
             return settle(Outcome(.notAcceptable, "a journal holds plain text"))
         }
-        if let details = envelope.details, !details.subjects.isEmpty || details.thread != nil {
-            host.note(envelope.trace, "lost subject and conversation: a journal has neither")
+        if envelope.hasDetails || (try? MIMEEntity.parts(of: envelope.body).get().count) != 1 {
+            host.note(envelope.trace, "lost what is not plain text: a journal keeps nothing else")
         }
         entries.append((envelope.source, String(buffer: text)))
         settle(.delivered)

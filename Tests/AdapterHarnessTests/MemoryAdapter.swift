@@ -11,6 +11,7 @@ final class MemoryAdapter: Adapter {
         kind: "memory",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .opaqueContent,
+            .chatStates, .corrections, .richText,
         ],
         window: 100
     )
@@ -29,6 +30,8 @@ final class MemoryAdapter: Adapter {
     /// What the fault keeps for later.
     private var kept: [Delivery] = []
     private var swapped: Submission?
+    /// What the messages that users wrote are called on the network.
+    var identifiers: [String: MessageID] = [:]
 
     init(host: any AdapterHost, service: MemoryService, fault: Fault?) {
         self.host = host

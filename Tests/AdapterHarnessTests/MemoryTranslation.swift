@@ -2,6 +2,7 @@
 import AdapterHarness
 import AdapterKit
 import EnvelopeModel
+import MessageFormats
 
 import struct NIOCore.ByteBuffer
 
@@ -18,7 +19,15 @@ extension MemoryAdapter {
                 LocalizedText(altered(String(buffer: $0.octets)), language: $0.language)
             }
             message.content = parts.first { $0.mediaType != BodyPart.plainText }
+            let rich = parts.first { $0.mediaType == HTMLLite.writtenMediaType }
+            message.richText = fault == .dropsRichText ? nil : rich.map { String(buffer: $0.octets) }
+        } else if case .none = envelope.body {
+            message.texts = []
         }
+        message.chatState = fault == .dropsChatStates ? nil : envelope.details?.chatState
+        // A message without a text is shown as one with an empty text.
+        if fault == .showsEmptyMessages, message.texts.isEmpty { message.texts = [LocalizedText(" ")] }
+        message.replaces = fault == .dropsCorrections ? nil : envelope.details?.replaces?.description
         message.subjects = envelope.details?.subjects ?? []
         if fault == .dropsSubjects { message.subjects = [] }
         if fault == .dropsLanguages { message.subjects = message.subjects.map { LocalizedText($0.text) } }
@@ -33,7 +42,12 @@ extension MemoryAdapter {
         var details = Envelope.Details()
         details.subjects = message.subjects
         details.thread = message.thread.map { MessageThread(id: $0) }
+        details.chatState = message.chatState
         var id = host.makeMessageID(native: message.nativeID)
+        if let replaced = message.replaces {
+            details.replaces = fault == .misdirectsCorrections ? MessageID(replaced) : identifiers[replaced]
+        }
+        if let native = message.nativeID { identifiers[native] = id }
         if fault == .trustsNativeIdentifiers, let native = message.nativeID.flatMap({ MessageID($0) }) { id = native }
         var source = message.source
         if fault == .speaksForAnotherDomain, let other = Domain("other.example") {
@@ -48,12 +62,16 @@ extension MemoryAdapter {
         if fault == .wrapsText, text.utf8.count > 998 {
             text.insert("\n", at: text.index(text.startIndex, offsetBy: 998))
         }
+        let rich =
+            message.richText.map { text in
+                [BodyPart(mediaType: HTMLLite.writtenMediaType, octets: ByteBuffer(string: text))]
+            } ?? []
         return Envelope(
             source: source,
             destination: destination,
             messageID: id,
             trace: host.makeTraceID(),
-            body: .parts([.text(text)]),
+            body: .parts([.text(text)] + rich),
             details: details
         )
     }

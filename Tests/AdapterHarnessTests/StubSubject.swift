@@ -2,6 +2,7 @@
 import AdapterHarness
 import AdapterKit
 import EnvelopeModel
+import MessageFormats
 import NIOCore
 import StubAdapter
 import Testing
@@ -54,9 +55,17 @@ final class StubSubject: Subject {
             thread: envelope.details?.thread?.id
         )
         if case .parts(let parts) = envelope.body {
-            message.texts = parts.map { LocalizedText(String(buffer: $0.octets), language: $0.language) }
+            let rich = parts.first { HTMLLite.isHTMLLite(mediaType: $0.mediaType) }
+            message.richText = rich.map { String(buffer: $0.octets) }
+            message.texts = parts.filter { $0 != rich }.map {
+                LocalizedText(String(buffer: $0.octets), language: $0.language)
+            }
             message.content = parts.first
+        } else {
+            message.texts = []
         }
+        message.chatState = envelope.details?.chatState
+        message.replaces = envelope.details?.replaces?.description
         message.subjects = envelope.details?.subjects ?? []
         received.append(message)
     }
@@ -72,7 +81,19 @@ final class StubSubject: Subject {
         var details = Envelope.Details()
         details.subjects = message.subjects
         details.thread = message.thread.map { MessageThread(id: $0) }
-        stub?.send(from: message.source, to: message.destination, message.text, details: details)
+        details.chatState = message.chatState
+        details.replaces = message.replaces.flatMap { MessageID($0) }
+        var parts: [BodyPart] = [.text(message.text)]
+        if let rich = message.richText {
+            parts.append(BodyPart(mediaType: HTMLLite.writtenMediaType, octets: ByteBuffer(string: rich)))
+        }
+        stub?.send(
+            from: message.source,
+            to: message.destination,
+            .parts(parts),
+            id: message.nativeID.flatMap { MessageID($0) },
+            details: details
+        )
     }
 
     func forge(_ message: ServiceMessage) { send(message) }

@@ -44,4 +44,30 @@ import Testing
         world.network.send(try message("zoe@z.example", "bob@b.example", id: "big", text: text))
         #expect(world.network.settlements.last?.outcome.code == .tooLarge && asked == 1)
     }
+
+    @Test(
+        "IMX 6.4(4): wishes to see are turned away at the same gate, from outside and from here, and renewals of ours are not"
+    )
+    func wishes() throws {
+        let world = try World()
+        let (ann, bob) = (try #require(Address("ann@a.example")), try #require(Address("bob@b.example")))
+        world.a.host.presence([.asks(watcher: ann, presentity: bob, name: nil)])
+        var asked: [Envelope.Operation] = []
+        world.core.gate = { envelope, _ in
+            asked.append(envelope.operation)
+            return Outcome(.rateLimited, "slowly", retryAfter: 7)
+        }
+        let ken = try #require(Address("ken@a.example"))
+        world.a.host.presence([.asks(watcher: ken, presentity: bob, name: nil)])
+        let told = world.a.orders.last
+        #expect(told == .ended(watcher: ken, presentity: bob, Outcome(.rateLimited, "slowly", retryAfter: 7)))
+        var wish = try message("eve@far.example", "bob@b.example", id: "wish")
+        wish.operation = .subscribe(.init(id: try #require(SubscriptionID("s")), seconds: 600))
+        world.network.send(wish)
+        #expect(world.network.settlements.map(\.outcome.code) == [.rateLimited])
+        #expect(asked.count == 2 && world.balances)
+        // The one that lives is renewed by the desk itself, which nobody is asked about.
+        world.scheduler.advance(by: .seconds(1_700))
+        #expect(asked.count == 2)
+    }
 }

@@ -70,7 +70,7 @@ struct CorePresenceTests {
         #expect(world.core.status.drops[.presence] == 3)
     }
 
-    @Test("IMX 6.2.2.1(2), IMX 6.2.2: nobody elsewhere speaks for a user here, or for a domain that lives here")
+    @Test("IMX 6.2.2: nobody elsewhere speaks for a user here, or for a domain that lives here")
     func foreign() throws {
         world.network.send(try envelope(wish("s", 60), ann, bob), token: 1)
         #expect(world.network.settlements.last?.outcome.code == .notAuthenticated)

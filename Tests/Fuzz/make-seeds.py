@@ -46,6 +46,7 @@ def codec(known):
     write("codec", "address", bytes([ADDRESS]) + b"alice@a.example")
     write("codec", "address-utf8", bytes([ADDRESS]) + "gr\u00fc\u00dfe@b.example".encode())
     write("codec", "outgoing", bytes([OUTGOING, 128, 5]) + b"a text" + bytes(range(1, 64)) * 2)
+    write("codec", "outgoing-presence", bytes([OUTGOING, 128]) + bytes(range(1, 32)) * 16)
     write("codec", "outgoing-long", bytes([OUTGOING, 128, 0xFF]) + b"\xc3\xa9" * 32 + b"\xff" * 200)
 
 

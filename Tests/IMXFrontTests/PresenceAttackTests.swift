@@ -157,6 +157,17 @@ struct PresenceAttackTests {
         #expect(b.host.submitted.count == 2 && refusals(b) == ["data-5005": 2])
     }
 
+    @Test("S41: a flood of pushed attributes, which no answer bounds, is not read for a while, and is not closed")
+    func pushFlood() throws {
+        let (b, peer) = try scene(trusted: true)
+        let push = try Spoof(testDescription: "", type: .pushAttributes, from: "ann@a.example").octets(tag: 0)
+        var records = ByteBuffer()
+        for _ in 0..<1000 { records.writeImmutableBuffer(push) }
+        for _ in 0..<10 { say(records, to: b, on: peer) }
+        #expect(b.transport.unread == [peer.handle] && refusals(b)["flood"] ?? 0 >= 1)
+        #expect(!b.front.connections.isEmpty)
+    }
+
     @Test("bounds: ten thousand keys, a key or an attribute too large, are refused on the way in and on the way out")
     func oversized() throws {
         let (b, peer) = try scene(trusted: true)

@@ -2,9 +2,10 @@
 """A person's XMPP client for tests, on slixmpp: JSON lines in, JSON lines out.
 
 in:  {"do": "send", "to": ..., "body": ..., "subject": ..., "thread": ..., "lang": ..., "type": ..., "id": ...,
-      "bodies": {"de": ...}}      further bodies by language
+      "bodies": {"de": ...},      further bodies by language
+      "extensions": [...]}        further children, as XML
      {"do": "quit"}
-out: {"event": "online"}, {"event": "message", ...}, {"event": "error", "condition": ..., ...},
+out: {"event": "online"}, {"event": "message", ..., "extensions": {name: XML}}, {"event": "error", "condition": ..., ...},
      {"event": "refused"} for a failed login, {"event": "offline"}
 """
 
@@ -15,6 +16,8 @@ import sys
 
 import slixmpp
 from slixmpp.xmlstream import ET
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 CLIENT = "{jabber:client}"
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
@@ -33,8 +36,8 @@ class Client(slixmpp.ClientXMPP):
         self.enable_direct_tls = False
         self.enable_plaintext = True
         self.add_event_handler("session_start", self.online)
-        self.add_event_handler("message", self.came)
-        self.add_event_handler("message_error", self.came)
+        # slixmpp's own event is for messages with a body only.
+        self.register_handler(Callback("Every message", MatchXPath(CLIENT + "message"), self.came))
         self.add_event_handler("failed_auth", lambda _: emit("refused"))
         self.add_event_handler("disconnected", lambda _: emit("offline"))
 
@@ -55,6 +58,7 @@ class Client(slixmpp.ClientXMPP):
             "thread": xml.findtext(CLIENT + "thread"),
             "bodies": {b.get(XML_LANG): b.text for b in xml.findall(CLIENT + "body") if b.get(XML_LANG)},
         }
+        fields["extensions"] = {c.tag: ET.tostring(c, encoding="unicode") for c in xml if not c.tag.startswith(CLIENT)}
         if fields["type"] != "error":
             return emit("message", **fields)
         error = xml.find(CLIENT + "error")
@@ -75,6 +79,8 @@ class Client(slixmpp.ClientXMPP):
                 ET.SubElement(message, CLIENT + name).text = order[name]
         for language, text in order.get("bodies", {}).items():
             ET.SubElement(message, CLIENT + "body", {XML_LANG: language}).text = text
+        for extension in order.get("extensions", []):
+            message.append(ET.fromstring(extension))
         self.send_raw(slixmpp.xmlstream.tostring(message, xmlns="jabber:client"))
 
 

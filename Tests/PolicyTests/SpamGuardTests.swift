@@ -107,11 +107,10 @@ import Testing
         #expect(refused.cause == .stranger && refused.outcome.code == .refused && refused.wait == nil)
         #expect(try send(1, at: at(0), &spam, knows: true) == [nil])
         #expect(try send(1, .subscribe, at: at(0), &spam) == [nil], "how else would they meet")
-        // She writes to him, whom she knows not to be a stranger to; he may answer.
-        #expect(
-            try send(1, from: { _ in "ann@a.example" }, to: { _ in "bob@b.example" }, at: at(1), &spam, knows: true)
-                == [nil]
-        )
+        // She writes to him, whose side decides for him; he may answer.
+        let hosted = try domain("a.example")
+        spam.isHosted = { $0 == hosted }
+        #expect(try send(1, from: { _ in "ann@a.example" }, to: { _ in "bob@b.example" }, at: at(1), &spam) == [nil])
         #expect(try send(2, at: at(2), &spam) == [nil, nil])
         #expect(try send(1, from: { _ in "Bob@b.example" }, at: at(2), &spam) == [.stranger])
 

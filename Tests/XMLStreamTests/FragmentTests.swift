@@ -31,7 +31,10 @@ struct FragmentTests {
                 "<x xmlns='u' xmlns:p='v' xmlns:q='w' p:a='1' a='2' q:a='3' xml:lang='de'/>",
                 "<x xmlns='u' xmlns:n0='v' n0:a='1' a='2' xmlns:n1='w' n1:a='3' xml:lang='de'/>"
             ),
-            ("<body id='1'>t<x xmlns=''/>u</body>", "<body xmlns='jabber:component:accept' id='1'>t<x xmlns=''/>u</body>"),
+            (
+                "<body id='1'>t<x xmlns=''/>u</body>",
+                "<body xmlns='jabber:component:accept' id='1'>t<x xmlns=''/>u</body>"
+            ),
             ("<body xmlns='jabber:client'/>", "<body xmlns='jabber:client'/>"),
             ("<x xmlns='u'><![CDATA[<a>]]>&#9;</x>", "<x xmlns='u'>&lt;a&gt;\t</x>"),
         ]
@@ -51,10 +54,14 @@ struct FragmentTests {
         #expect(octets(element, within: "jabber:client", renaming) == "<x><y/><z><w/></z></x>")
     }
 
-    @Test("RFC6120 11.1: only one whole element is one", arguments: [
-        "", "x", "<x", "<x>", "<x/><y/>", "<x/>y", " <x/>", "</i>", "<x/></i><i><y/>", "</i></x>", "<x><![CDATA[", "<!--c--><x/>",
-        "<?p?><x/>", "<!DOCTYPE x><x/>", "<x>&e;</x>", "<p:x/>", "\u{FEFF}<x/>", "<x a='1' a='2'/>", "<x>\u{1}</x>",
-    ])
+    @Test(
+        "RFC6120 11.1: only one whole element is one",
+        arguments: [
+            "", "x", "<x", "<x>", "<x/><y/>", "<x/>y", " <x/>", "</i>", "<x/></i><i><y/>", "</i></x>", "<x><![CDATA[",
+            "<!--c--><x/>",
+            "<?p?><x/>", "<!DOCTYPE x><x/>", "<x>&e;</x>", "<p:x/>", "\u{FEFF}<x/>", "<x a='1' a='2'/>", "<x>\u{1}</x>",
+        ]
+    )
     func refused(_ text: String) {
         let reader = XMLFragmentReader(vocabulary: Names.vocabulary)
         #expect(reader.read(ByteBuffer(string: text)) == nil)

@@ -91,6 +91,23 @@ struct ChatStateTests {
         #expect(bench.host.counts == [.chatState: 1])
     }
 
+    @Test("F.4: an error about a state becomes no report, neither before nor after it was confirmed")
+    func bounced() {
+        var bench = Bench()
+        bench.bringUp()
+        bench.server.send(from(body + state("active")))
+        let error =
+            "<message type='error' id='m1' from='alice@a.example' to='bob@b.example'>"
+            + "<error type='cancel'><service-unavailable xmlns='\(Names.stanzas)'/></error></message>"
+        let tickets = bench.deliver([foreign(.composing, id: "m1")])
+        bench.server.send(error)
+        bench.confirm()
+        bench.server.send(error)
+        #expect(bench.host.settlements[tickets[0]] == .delivered)
+        #expect(bench.host.submissions.count == 1)
+        #expect(bench.host.counts == [.strayError: 2])
+    }
+
     @Test("XEP-0085: states that come while the core is full are dropped and counted, messages are not")
     func paused() {
         let bench = Bench()
@@ -120,17 +137,17 @@ struct ReceiptTests {
     @Test(
         "XEP-0184, XEP-0333: the recipient's word about a message becomes a report about it",
         arguments: [
-            ("<received xmlns='urn:xmpp:receipts' id='x~m1'/>", 2000),
-            ("<received xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>", 2000),
-            ("<displayed xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>", 2003),
-            ("<acknowledged xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>", 2003),
+            ("<received xmlns='urn:xmpp:receipts' id='x~m1'/>", Envelope.Report.Stage.delivery),
+            ("<received xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>", .delivery),
+            ("<displayed xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>", .display),
+            ("<acknowledged xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>", .display),
             (
                 "<received xmlns='urn:xmpp:receipts' id='x~m1'/><displayed xmlns='urn:xmpp:chat-markers:0' id='x~m1'/>"
-                    + "<store xmlns='urn:xmpp:hints'/>", 2003
+                    + "<store xmlns='urn:xmpp:hints'/>", .display
             ),
         ]
     )
-    func report(_ inside: String, _ code: UInt16) {
+    func report(_ inside: String, _ stage: Envelope.Report.Stage) {
         let bench = Bench()
         bench.bringUp()
         bench.server.send(from(inside))
@@ -140,7 +157,7 @@ struct ReceiptTests {
             return
         }
         #expect(report.messageID == identifier("x~m1"))
-        #expect(report.outcome.code.rawValue == code && report.outcome.disposition == .delivered)
+        #expect(report.outcome == .delivered && report.stage == stage)
         #expect(sent.envelope.source == address("alice@a.example"))
         #expect(sent.envelope.destination == address("bob@b.example"))
         // Whatever becomes of it, nobody is told.
@@ -151,15 +168,15 @@ struct ReceiptTests {
     @Test(
         "XEP-0184, XEP-0333: a report becomes the recipient's word about the stanza that the user had sent",
         arguments: [
-            (OutcomeCode.delivered, "<received xmlns='urn:xmpp:receipts' id='7'/>"),
-            (.read, "<displayed xmlns='urn:xmpp:chat-markers:0' id='7'/>"),
+            (Envelope.Report.Stage.delivery, "<received xmlns='urn:xmpp:receipts' id='7'/>"),
+            (.display, "<displayed xmlns='urn:xmpp:chat-markers:0' id='7'/>"),
         ]
     )
-    func written(_ code: OutcomeCode, _ expected: String) {
+    func written(_ stage: Envelope.Report.Stage, _ expected: String) {
         var bench = Bench()
         bench.bringUp()
         let report = Bench.message(id: "r1") {
-            $0.operation = .report(.init(about: identifier("7~m1"), outcome: Outcome(code)))
+            $0.operation = .report(.init(about: identifier("7~m1"), outcome: .delivered, stage: stage))
             $0.body = .none
         }
         let tickets = bench.deliver([report])
@@ -179,11 +196,16 @@ struct ReceiptTests {
         bench.server.send(from(body + "<request xmlns='urn:xmpp:receipts'/>"))
         let token = bench.host.submissions[0].token
         bench.adapter.settled([Settlement(token: token, outcome: .delivered, envelope: nil)])
-        _ = bench.deliver([Bench.message { $0.operation = .report(.init(about: identifier("1~m1"), outcome: Outcome(code))) }])
+        _ = bench.deliver([
+            Bench.message { $0.operation = .report(.init(about: identifier("1~m1"), outcome: Outcome(code))) }
+        ])
         #expect(!bench.server.take().contains("<message"))
     }
 
-    @Test("XEP-0184: a receipt finds a stanza whose id could not become part of the identifier", arguments: ["ü 1", "a b"])
+    @Test(
+        "XEP-0184: a receipt finds a stanza whose id could not become part of the identifier",
+        arguments: ["ü 1", "a b"]
+    )
     func oddID(_ id: String) {
         var bench = Bench()
         bench.bringUp()

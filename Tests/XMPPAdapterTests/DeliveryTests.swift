@@ -227,7 +227,9 @@ struct DeliveryTests {
         let failed = Bench.message {
             $0.operation = .report(.init(about: identifier("7~m1"), outcome: Outcome(.refused)))
         }
-        let done = Bench.message { $0.operation = .report(.init(about: identifier("8~m2"), outcome: Outcome(.uncertain))) }
+        let done = Bench.message {
+            $0.operation = .report(.init(about: identifier("8~m2"), outcome: Outcome(.uncertain)))
+        }
         let other = Bench.message { $0.operation = .unknown(type: 99) }
         let tickets = bench.deliver([failed, done, other])
         #expect(bench.host.settlements[tickets[1]] == .delivered)

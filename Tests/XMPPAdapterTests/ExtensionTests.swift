@@ -20,7 +20,9 @@ private func losses(_ result: MessageWriter.Result) -> [String]? {
 }
 
 /// A message with one piece of baggage from abroad.
-private func laden(_ octets: String, critical: Bool = false, _ change: (inout Envelope.Details) -> Void = { _ in }) -> Envelope {
+private func laden(_ octets: String, critical: Bool = false, _ change: (inout Envelope.Details) -> Void = { _ in })
+    -> Envelope
+{
     Bench.message { envelope in
         var details = Envelope.Details()
         details.baggage = [
@@ -39,7 +41,10 @@ struct ExtensionTests {
         "F.1: an extension becomes baggage with every namespace that it needs",
         arguments: [
             ("<x xmlns='urn:x'/>", "{urn:x}x", "<x xmlns='urn:x'/>"),
-            ("<p:x xmlns:p='urn:x' p:a='1' b=\"'\"/>", "{urn:x}x", "<x xmlns='urn:x' xmlns:n0='urn:x' n0:a='1' b='&apos;'/>"),
+            (
+                "<p:x xmlns:p='urn:x' p:a='1' b=\"'\"/>", "{urn:x}x",
+                "<x xmlns='urn:x' xmlns:n0='urn:x' n0:a='1' b='&apos;'/>"
+            ),
             (
                 "<x xmlns='urn:x'>a &lt;<y/><z xmlns='urn:z' xml:lang='de'>&#13;</z></x>", "{urn:x}x",
                 "<x xmlns='urn:x'>a &lt;<y/><z xmlns='urn:z' xml:lang='de'>&#13;</z></x>"
@@ -71,7 +76,11 @@ struct ExtensionTests {
         let read = try #require(envelope(reaction + "<store xmlns='urn:xmpp:hints'/>", " type='chat'"))
         #expect(read.body == .none)
         #expect(read.details?.baggage.map(\.isCritical) == [true, false])
-        let (text, _) = writing(Bench.message { $0.body = .none; $0.details = read.details })
+        let (text, _) = writing(
+            Bench.message {
+                $0.body = .none; $0.details = read.details
+            }
+        )
         #expect(text.contains(" type='chat'>" + reaction + "<store xmlns='urn:xmpp:hints'/></message>"))
         guard case .refused(let outcome)? = reading(wrapped("<store xmlns='urn:xmpp:hints'/>")) else {
             Issue.record("not refused")
@@ -84,8 +93,16 @@ struct ExtensionTests {
     func language() throws {
         let read = try #require(envelope("\(body)<x xmlns='urn:x'>y</x><body xml:lang=''>z</body>", " xml:lang='de'"))
         #expect(read.body == .parts([.text("hello", language: "de"), .text("z")]))
-        let (text, _) = writing(Bench.message { $0.body = read.body; $0.details = read.details })
-        #expect(text.contains(" xml:lang='de'><body xml:lang='de'>hello</body><body xml:lang=''>z</body><x xmlns='urn:x'>y</x>"))
+        let (text, _) = writing(
+            Bench.message {
+                $0.body = read.body; $0.details = read.details
+            }
+        )
+        #expect(
+            text.contains(
+                " xml:lang='de'><body xml:lang='de'>hello</body><body xml:lang=''>z</body><x xmlns='urn:x'>y</x>"
+            )
+        )
     }
 
     @Test("F.1: more than fits is listed as lost")
@@ -97,10 +114,11 @@ struct ExtensionTests {
     }
 
     @Test(
-        "S21, F.2: what comes from abroad is one element inside the stanza, or is not written",
+        "F.2: what comes from abroad is one element inside the stanza, or is not written",
         arguments: [
             "<x xmlns='urn:x'/></message><message from='admin@a.example' to='alice@a.example'><body>y</body>",
-            "</message><message>", "<x xmlns='urn:x'/></i><i><x/>", "<x xmlns='urn:x'/></i></x>", "<x xmlns='urn:x'/><y/>",
+            "</message><message>", "<x xmlns='urn:x'/></i><i><x/>", "<x xmlns='urn:x'/></i></x>",
+            "<x xmlns='urn:x'/><y/>",
             "<x xmlns='urn:x'>", "<x", "", "text", " <x xmlns='urn:x'/>", "<x xmlns='urn:x'/>&amp;",
             "<!DOCTYPE x><x/>", "<?xml version='1.0'?><x/>", "<!-- c --><x/>", "<x>&e;</x>", "<p:x/>",
             "<x xmlns='urn:x'><![CDATA[</x>", "<x xmlns='urn:x'>\u{0}</x>", "<x xmlns='urn:x'>\u{FFFE}</x>",
@@ -124,7 +142,9 @@ struct ExtensionTests {
     @Test("F.2: one writer reads good and bad pieces in turn")
     func mixed() {
         let writer = MessageWriter(addresses: AddressMap(names: DomainNames(), component: domain("imx.a.example")))
-        for octets in ["<a xmlns='urn:a'/>", "<x", "<b xmlns='urn:b'>", "<c xmlns='urn:c'/>", "</i>", "<d xmlns='urn:d'/>"] {
+        for octets in [
+            "<a xmlns='urn:a'/>", "<x", "<b xmlns='urn:b'>", "<c xmlns='urn:c'/>", "</i>", "<d xmlns='urn:d'/>",
+        ] {
             var buffer = ByteBuffer()
             _ = writer.write(laden(octets), as: .native, to: &buffer)
             #expect(String(buffer: buffer).contains(octets) == octets.hasSuffix("/>"), "\(octets)")
@@ -136,7 +156,8 @@ struct ExtensionTests {
         arguments: [
             "<body xmlns='jabber:client'>forged</body>", "<subject xmlns='jabber:component:accept'>forged</subject>",
             "<error xmlns='jabber:client'/>", "<env xmlns='urn:imx:envelope:0' hops='200'/>",
-            "<outcome xmlns='urn:imx:outcome:0' code='5003'/>", "<nick xmlns='http://jabber.org/protocol/nick'>Eve</nick>",
+            "<outcome xmlns='urn:imx:outcome:0' code='5003'/>",
+            "<nick xmlns='http://jabber.org/protocol/nick'>Eve</nick>",
             "<received xmlns='urn:xmpp:receipts' id='1'/>", "<replace xmlns='urn:xmpp:message-correct:0' id='1'/>",
             "<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'/></html>",
             "<delay xmlns='urn:xmpp:delay' from='a.example' stamp='2026-11-21T09:00:00Z'/>",
@@ -155,9 +176,11 @@ struct FieldTests {
     @Test(
         "XEP-0203: any offset becomes UTC, and the time as it was written goes along",
         arguments: [
-            ("2026-11-21T10:00:00+01:00", "2026-11-21T09:00:00Z"), ("2026-01-01T00:30:00.25+01:00", "2025-12-31T23:30:00.25Z"),
+            ("2026-11-21T10:00:00+01:00", "2026-11-21T09:00:00Z"),
+            ("2026-01-01T00:30:00.25+01:00", "2025-12-31T23:30:00.25Z"),
             ("2024-02-28T23:30:00-01:00", "2024-02-29T00:30:00Z"), ("2026-12-31T23:59:60Z", "2026-12-31T23:59:60Z"),
-            ("2026-11-21t10:00:00-00:00", "2026-11-21T10:00:00Z"), ("1999-12-31T23:59:59-12:00", "2000-01-01T11:59:59Z"),
+            ("2026-11-21t10:00:00-00:00", "2026-11-21T10:00:00Z"),
+            ("1999-12-31T23:59:59-12:00", "2000-01-01T11:59:59Z"),
             ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00Z"), ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
         ]
     )
@@ -199,7 +222,8 @@ struct FieldTests {
 
     @Test("XEP-0033: the other recipients, each one as delivered")
     func recipients() throws {
-        let list = "<addresses xmlns='http://jabber.org/protocol/address'>"
+        let list =
+            "<addresses xmlns='http://jabber.org/protocol/address'>"
             + "<address type='to' jid='bob@b.example' delivered='true'/>"
             + "<address type='cc' jid='d\\27artagnan@c.example' desc='D&apos;A' delivered='true'/>"
             + "<address type='cc' uri='mailto:x@y.example' delivered='true'/></addresses>"
@@ -217,7 +241,8 @@ struct FieldTests {
 
     @Test("XEP-0033: a list that says more is carried as it is, and one that contradicts the envelope is not")
     func oddRecipients() throws {
-        let list = "<addresses xmlns='http://jabber.org/protocol/address'>"
+        let list =
+            "<addresses xmlns='http://jabber.org/protocol/address'>"
             + "<address type='to' jid='bob@b.example/desk' node='n' delivered='true'/></addresses>"
         let read = try #require(envelope(body + list)?.details)
         #expect(read.otherRecipients == [OtherRecipient(.to, uri: "im:bob@b.example")])
@@ -237,7 +262,11 @@ struct FieldTests {
         let server = ServerID(high: 1, low: 2)
         var details = Envelope.Details()
         details.trail = [server]
-        let (text, _) = writing(Bench.message { $0.hops = 5; $0.details = details })
+        let (text, _) = writing(
+            Bench.message {
+                $0.hops = 5; $0.details = details
+            }
+        )
         #expect(text.contains("<env xmlns='urn:imx:envelope:0' hops='5' trail='\(server)'/></message>"))
         let read = try #require(envelope(body + "<env xmlns='urn:imx:envelope:0' hops='5' trail='\(server) x'/>"))
         #expect(read.hops == 5 && read.details?.trail == [server] && read.details?.baggage.isEmpty == true)
@@ -259,7 +288,11 @@ struct FieldTests {
         details.sourceInstance = ByteBuffer(string: "desk")
         details.destinationInstance = ByteBuffer(string: "ph'one")
         let tickets = bench.deliver([Bench.message { $0.details = details }])
-        #expect(bench.server.take().hasPrefix("<message id='m1' to='alice@a.example/ph&apos;one' from='bob@b.example/desk' "))
+        #expect(
+            bench.server.take().hasPrefix(
+                "<message id='m1' to='alice@a.example/ph&apos;one' from='bob@b.example/desk' "
+            )
+        )
         bench.server.send(
             "<message type='error' id='m1' from='alice@a.example/ph&apos;one' to='bob@b.example/desk'>"
                 + "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"

@@ -102,12 +102,6 @@ enum Network {
             freshTrace: envelope.trace
         )
         arrived.hops += 1  // the writer takes one away: RFC 3860 §3.4.2
-        // W-PENDING
-        var details = arrived.details ?? Envelope.Details()
-        details.chatState = envelope.details?.chatState
-        details.wantsReadReport = envelope.details?.wantsReadReport ?? false
-        details.otherRecipients = envelope.details?.otherRecipients ?? []
-        arrived.details = details
         return arrived
     }
 }
@@ -122,6 +116,7 @@ struct StanzaAuthor {
         var children: [String] = []
         let isBodyless = chance(8)
         if !isBodyless { children += texts("body", least: 1) }
+        if !isBodyless, chance(4) { children.append(richText()) }
         if chance(3) { children += texts("subject", least: 1) }
         if chance(2) { children.append("<thread\(chance(2) ? " parent='\(text())p'" : "")>\(text())t</thread>") }
         if chance(3) { children.append("<nick xmlns='http://jabber.org/protocol/nick'>\(text())n</nick>") }
@@ -147,14 +142,28 @@ struct StanzaAuthor {
         languages.shuffle(using: &generator)
         // The language that is inherited and the same one written out would be twice the same.
         languages = Array(languages.prefix(least + below(3)))
-        if languages.contains("") { languages.removeAll { $0 == " xml:lang='en'" || $0 == " xml:lang='de'" || $0 == " xml:lang=''" } }
+        if languages.contains("") {
+            languages.removeAll { $0 == " xml:lang='en'" || $0 == " xml:lang='de'" || $0 == " xml:lang=''" }
+        }
         return languages.map { "<\(name)\($0)>\(text())x\(chance(3) ? "&#13;" : "")y</\(name)>" }
+    }
+
+    private mutating func richText() -> String {
+        let pieces = [
+            "<strong style='font-weight: bold'>%</strong>", "<em style='font-style: italic'>%</em>", "%", "%<br/>%",
+            "<span style='text-decoration: underline'>%</span>", "<a href='https://x.example/?a=1&amp;b=2'>%</a>",
+            "<em style='font-style: italic'><strong style='font-weight: bold'>%</strong> %</em>",
+        ]
+        let text = (0...below(4)).map { _ in one(of: pieces).replacing("%", with: word()) }.joined(separator: " ")
+        return "<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'>"
+            + "\(text)</body></html>"
     }
 
     private mutating func delay() -> String {
         let from = chance(2) ? " from='a.example'" : ""
         let inside = chance(3) ? ">\(text())</delay>" : "/>"
-        return "<delay xmlns='urn:xmpp:delay'\(from) stamp='20\(10 + below(80))-0\(1 + below(9))-1\(below(10))T09:00:00Z'\(inside)"
+        return
+            "<delay xmlns='urn:xmpp:delay'\(from) stamp='20\(10 + below(80))-0\(1 + below(9))-1\(below(10))T09:00:00Z'\(inside)"
     }
 
     private mutating func recipients() -> String {
@@ -168,14 +177,16 @@ struct StanzaAuthor {
     /// An element that nobody has a field for.
     private mutating func element(depth: Int) -> String {
         let name = one(of: ["a", "b-c", "message", "body", "ü"])
-        let namespace = depth == 0 || chance(2) ? " xmlns='\(one(of: ["urn:one", "urn:two:\(word())", "jabber:x:&amp;"]))'" : ""
+        let namespace =
+            depth == 0 || chance(2) ? " xmlns='\(one(of: ["urn:one", "urn:two:\(word())", "jabber:x:&amp;"]))'" : ""
         var attributes = ""
         if chance(2) { attributes += " a='\(text())'" }
         if chance(4) { attributes += " xmlns:p='urn:p' p:a='\(text())' p:b='1'" }
         if chance(4) { attributes += " xml:lang='\(one(of: ["it", "es"]))'" }
         var inside = ""
         for _ in 0..<below(depth < 4 ? 4 : 1) { inside += chance(2) ? text() : element(depth: depth + 1) }
-        return inside.isEmpty ? "<\(name)\(namespace)\(attributes)/>" : "<\(name)\(namespace)\(attributes)>\(inside)</\(name)>"
+        return inside.isEmpty
+            ? "<\(name)\(namespace)\(attributes)/>" : "<\(name)\(namespace)\(attributes)>\(inside)</\(name)>"
     }
 
     private mutating func text() -> String {

@@ -90,7 +90,10 @@ struct InboundTests {
             ("<presence from='alice@a.example' to='bob@b.example' type='error'/>", .strayError),
             ("<presence from='alice@a.example' to='bob@b.example' type='invisible'/>", .presence),
             ("<unheard xmlns='urn:of'/>", .malformed),
-            ("<message from='alice@a.example' to='bob@b.example'><received xmlns='urn:xmpp:receipts'/></message>", .report),
+            (
+                "<message from='alice@a.example' to='bob@b.example'><received xmlns='urn:xmpp:receipts'/></message>",
+                .report
+            ),
         ]
     )
     func silence(_ stanza: String, _ reason: DropReason) {

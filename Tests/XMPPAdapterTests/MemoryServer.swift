@@ -2,6 +2,7 @@
 import AdapterHarness
 import AdapterKit
 import EnvelopeModel
+import MessageFormats
 import NIOCore
 import XMLStream
 
@@ -60,6 +61,13 @@ final class MemoryServer: ComponentDialer {
             }
         }
         if let thread = message.thread { stanza.writeString("<thread>\(thread)</thread>") }
+        if let state = message.chatState { stanza.writeString("<\(state.rawValue) xmlns='\(Names.chatStates)'/>") }
+        if let replaced = message.replaces {
+            stanza.writeString("<replace xmlns='\(Names.corrections)' id='\(replaced)'/>")
+        }
+        if let rich = message.richText {
+            HTMLLite.sanitise(ByteBuffer(string: rich)).document.writeXHTMLIM(into: &stanza)
+        }
         stanza.writeString("</message>")
         connection?.answer(stanza)
     }
@@ -110,6 +118,13 @@ final class MemoryServer: ComponentDialer {
         message.texts = texts(Names.body)
         message.subjects = texts(Names.subject)
         message.thread = stanza.child(Names.thread).map { String(buffer: $0.text) }
+        message.chatState = stanza.child(Names.chatState).flatMap { ChatState(rawValue: $0.localName) }
+        message.replaces = stanza.child(Names.replace)?.string(Names.id)
+        message.richText = stanza.child(Names.html).flatMap { html in
+            var octets = ByteBuffer()
+            html.write(to: &octets)
+            return HTMLLite.reading(xhtmlIM: octets).map { String(buffer: $0.document.octets) }
+        }
         received.append(message)
     }
 

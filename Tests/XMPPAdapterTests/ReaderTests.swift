@@ -119,7 +119,7 @@ struct ReaderTests {
             """
             <message \(pair) id='\(String(repeating: "i", count: 1_025))'><body>x</body><body>y</body>\
             <replace xmlns='urn:xmpp:message-correct:0' id='1'/><delay xmlns='urn:xmpp:delay' stamp='today'/>\
-            <html xmlns='http://jabber.org/protocol/xhtml-im'/><received xmlns='urn:xmpp:receipts' id='9'/>\
+            <html xmlns='http://jabber.org/protocol/xhtml-im'><head/></html><received xmlns='urn:xmpp:receipts' id='9'/>\
             <body xml:lang='?'>z</body></message>
             """
         )

@@ -72,6 +72,14 @@ struct Conversations {
     }
 }
 
+extension Envelope {
+    /// Whether it says what somebody does at a conversation and nothing else.
+    var isMereState: Bool {
+        guard case .message = operation, case .none = body, let details else { return false }
+        return details.chatState != nil && !details.baggage.contains { $0.isCritical }
+    }
+}
+
 /// The values noted last, a bounded number of them.
 private struct Recent<Value> {
     private var values: [Int: Value] = [:]

@@ -64,7 +64,9 @@ extension XMPPAdapter {
                 host.settle(delivery.ticket, Outcome(.addressInvalid, text))
                 return
             }
-            guard isWanted(envelope) else {
+            let isState = envelope.isMereState
+            // XEP-0085 §5.1
+            guard !isState || conversations.understandsStates(envelope.destination, of: envelope.source) else {
                 host.count(.chatState)
                 host.settle(delivery.ticket, .delivered)
                 return
@@ -74,7 +76,8 @@ extension XMPPAdapter {
             case .refused(let outcome):
                 host.settle(delivery.ticket, outcome)
             case .written(let fingerprint, let lost):
-                ledger.append(delivery.ticket, fingerprint: fingerprint)
+                // Nobody hears that a state did not arrive, so an error about one finds nothing.
+                ledger.append(delivery.ticket, fingerprint: isState ? 0 : fingerprint)
                 host.note(envelope.trace, "written for the server, to be confirmed")
                 if !lost.isEmpty {
                     host.note(envelope.trace, "lost " + lost.map(\.description).joined(separator: "; "))
@@ -85,15 +88,6 @@ extension XMPPAdapter {
         } else {
             settleReport(delivery)
         }
-    }
-
-    /// Whether it is more than a chat state, or one that the recipient's client has shown to understand.
-    private func isWanted(_ envelope: Envelope) -> Bool {
-        guard case .none = envelope.body, let details = envelope.details, details.chatState != nil,
-            !details.baggage.contains(where: \.isCritical)
-        else { return true }
-        // XEP-0085 §5.1
-        return conversations.understandsStates(envelope.destination, of: envelope.source)
     }
 
     /// A report about a message that a local user sent becomes a receipt, a marker, or an error stanza.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import MessageFormats
 import XMLStream
 
 import struct NIOCore.ByteBuffer
@@ -10,7 +11,7 @@ struct MessageContent {
     struct Report {
         /// The id of the stanza that brought the message.
         var id: ByteBuffer
-        var code: OutcomeCode
+        var stage: Envelope.Report.Stage
     }
 
     /// The bodies, the first being the one that counts; the others are its translations (RFC 6121 §5.2.3).
@@ -32,6 +33,8 @@ struct MessageContent {
 
     private let addresses: AddressMap
     private var envelope: XMLElement?
+    private var html: XMLElement?
+    private var sealed: BodyPart?
     private var carried = 0
 
     /// The most bodies, subjects or listed losses of one message.
@@ -51,6 +54,9 @@ struct MessageContent {
             details.messageType = "normal"
         }
         for child in stanza.children { take(child, language) }
+        // RFC 3923 §3: the object counts; a text beside it only says that there is one.
+        if let sealed, parts.isEmpty { parts.append(sealed) }
+        if let html { takeRichText(html, legible(language)) }
         if let envelope { EnvelopeElement.read(envelope, into: &details, hops: &hops) }
         if payload != nil, let language = legible(language) {
             // Texts inside of extensions inherit it.
@@ -69,11 +75,14 @@ struct MessageContent {
             details.chatState = ChatState(rawValue: child.localName)
         case Names.receiptRequest: details.wantsReceipt = true
         case Names.markable: details.wantsReadReport = true
-        case Names.receipt: takeReport(child, .delivered)
-        case Names.marker: takeReport(child, child.localName == "received" ? .delivered : .read)
+        case Names.receipt: takeReport(child, .delivery)
+        case Names.marker: takeReport(child, child.localName == "received" ? .delivery : .display)
         case Names.replace: replaced = child.attribute(Names.id)
         case Names.addresses: takeAddresses(child)
-        case Names.html: lose(Losses.html)
+        case Names.html: html = html ?? child
+        case Names.endToEnd:
+            sealed = sealed ?? SealedObject.read(child)
+            takeExtension(child)
         case Names.envelope: envelope = child
         case Names.outcome: break
         default: takeExtension(child)
@@ -91,6 +100,20 @@ struct MessageContent {
             return
         }
         parts.append(BodyPart(mediaType: BodyPart.plainText, language: language, octets: octets))
+    }
+
+    /// XEP-0071: the text once more, with emphasis and links. Only what `text/html-lite` has is taken over, so that nothing
+    /// in it can run, load or disguise anything at the other end.
+    private mutating func takeRichText(_ child: XMLElement, _ inherited: String?) {
+        var octets = ByteBuffer()
+        child.write(to: &octets)
+        guard let (document, lost) = HTMLLite.reading(xhtmlIM: octets) else {
+            return lose(Loss("xmpp:xhtml-im", reason: "it breaks the grammar"))
+        }
+        for loss in lost { lose(loss) }
+        guard !document.isEmpty else { return }
+        if parts.isEmpty { parts.append(.text(document.plainText, language: inherited)) }
+        parts.append(document.part(language: parts.first?.language))
     }
 
     private mutating func takeSubject(_ child: XMLElement, _ inherited: String?) {
@@ -166,11 +189,11 @@ struct MessageContent {
     }
 
     /// XEP-0184 §5.3, XEP-0333: the id of the message stands in the element.
-    private mutating func takeReport(_ child: XMLElement, _ code: OutcomeCode) {
+    private mutating func takeReport(_ child: XMLElement, _ stage: Envelope.Report.Stage) {
         hasReport = true
         guard let id = child.attribute(Names.id), id.readableBytes > 0 else { return }
         // Being read is more than being delivered.
-        if report == nil || code == .read { report = Report(id: id, code: code) }
+        if report == nil || stage == .display { report = Report(id: id, stage: stage) }
     }
 
     // MARK: Extensions
@@ -229,14 +252,7 @@ struct MessageContent {
     }
 }
 
-extension OutcomeCode {
-    /// The recipient has read the message, which is more than having it. Who does not know the code takes it for
-    /// delivered, by its class.
-    static let read = OutcomeCode(rawValue: 2003)
-}
-
-/// What ordinary clients send and this version does not carry.
+/// Why something is lost.
 enum Losses {
     static let notCarried = "not carried by this version"
-    static let html = Loss("xmpp:xhtml-im", reason: "not carried by this version; the plain text is")
 }

@@ -76,7 +76,7 @@ enum MessageReader {
             if isMessage {
                 content.lose(Loss("xmpp:receipt", reason: "it came with a message"))
             } else if let about = StanzaID.messageID(report.id) {
-                operation = .report(Envelope.Report(about: about, outcome: Outcome(report.code)))
+                operation = .report(Envelope.Report(about: about, outcome: .delivered, stage: report.stage))
             } else {
                 return .dropped(.report)
             }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
+import MessageFormats
 import XMLStream
 
 import struct NIOCore.ByteBuffer
@@ -48,10 +49,10 @@ struct MessageWriter {
         _ losses: inout [Loss]
     ) -> Swift.Result<Int, Refusal> {
         let details = envelope.details
-        var bodies: [TextBody] = []
+        var content = ShownContent()
         if !MessageWriter.isBodyless(envelope, details) {
             switch TextBody.all(in: envelope.body, &losses) {
-            case .success(let found): bodies = found
+            case .success(let found): content = found
             case .failure(let outcome): return .failure(Refusal(outcome.code, outcome.text))
             }
         }
@@ -61,17 +62,36 @@ struct MessageWriter {
         }
         let language = details.flatMap(StanzaBaggage.language)
         writeRest(details, language, &buffer, &losses)
-        for body in bodies { body.write(to: &buffer, inherits: language != nil, &losses) }
+        for body in content.bodies { body.write(to: &buffer, inherits: language != nil, &losses) }
+        content.rich?.writeXHTMLIM(into: &buffer)
+        if let sealed = content.sealed, !writeSealed(sealed, details, &buffer) {
+            return .failure(Refusal(.notAcceptable, "XML cannot hold the signed or encrypted object"))
+        }
         if let details {
             guard let covered = baggage.write(details, of: envelope.source, to: &buffer, &losses) else {
                 return .failure(Refusal(.notUnderstood, "something that the message needs is not understood here"))
             }
-            DetailsWriter(addresses: addresses, form: form, local: envelope.destination.domain, inherits: language != nil)
-                .write(details, except: covered, to: &buffer, &losses)
+            DetailsWriter(
+                addresses: addresses,
+                form: form,
+                local: envelope.destination.domain,
+                inherits: language != nil
+            )
+            .write(details, except: covered, to: &buffer, &losses)
         }
         EnvelopeElement.write(envelope, details, to: &buffer)
         buffer.writeStaticString("</message>")
         return .success(fingerprint)
+    }
+
+    /// Writes a signed or encrypted object, unless the very element that it came in is among the baggage.
+    private func writeSealed(_ part: BodyPart, _ details: Envelope.Details?, _ buffer: inout ByteBuffer) -> Bool {
+        let isThere = details?.baggage.contains { $0.origin == StanzaBaggage.origin && $0.name == SealedObject.name }
+        if isThere == true { return true }
+        buffer.writeStaticString("<body>")
+        buffer.writeXMLText(SealedObject.notice)
+        buffer.writeStaticString("</body>")
+        return SealedObject.write(part, to: &buffer)
     }
 
     /// Whether the envelope says something without a body: what somebody does, or an extension that must be understood.

@@ -20,7 +20,7 @@ enum Recipients {
             guard entry.name == Names.address, found.count < limit,
                 let kind = entry.string(Names.type).flatMap(OtherRecipient.Kind.init)
             else { return nil }
-            let name = entry.string(Names.description)
+            let name = entry.string(Names.description).flatMap { $0.isEmpty ? nil : $0 }
             if let jid = entry.attribute(Names.jid).flatMap({ JID($0, names: addresses.names) }) {
                 guard let (address, _) = addresses.foreignAddress(of: jid) else { return nil }
                 found.append(OtherRecipient(kind, uri: scheme + encoded(address), name: name))
@@ -103,7 +103,9 @@ enum Recipients {
                 localPart.writeInteger(octet)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(value), let low = rest.popFirst().flatMap(value) else { return nil }
+            guard let high = rest.popFirst().flatMap(value), let low = rest.popFirst().flatMap(value) else {
+                return nil
+            }
             localPart.writeInteger(high << 4 | low)
         }
         return Address(localPart: localPart, domain: domain)

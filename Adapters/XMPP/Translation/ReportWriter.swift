@@ -38,8 +38,7 @@ extension MessageWriter {
             ReplyWriter.writeError(report.outcome, answering: header, to: &buffer)
             return buffer.writerIndex > start ? .written : .nothing
         }
-        let isRead = report.outcome.code == .read
-        guard isRead || report.outcome.code == .delivered else { return .nothing }
+        guard report.outcome.code == .delivered else { return .nothing }
         append(envelope.details?.destinationInstance, to: &local)
         append(envelope.details?.sourceInstance, to: &foreign)
         buffer.writeStaticString("<message id='")
@@ -49,7 +48,7 @@ extension MessageWriter {
         buffer.writeStaticString("' from='")
         buffer.writeImmutableBuffer(foreign)
         buffer.writeStaticString("' type='chat'>")
-        if isRead {
+        if report.stage == .display {
             buffer.writeStaticString("<displayed xmlns='urn:xmpp:chat-markers:0' id='")  // XEP-0333 §4
         } else {
             buffer.writeStaticString("<received xmlns='urn:xmpp:receipts' id='")  // XEP-0184 §5.3

@@ -44,7 +44,8 @@ enum Stamp {
         var description: String {
             let (year, month, day) = Moment.date(days)
             let date = "\(Moment.digits(year, 4))-\(Moment.digits(month, 2))-\(Moment.digits(day, 2))"
-            let time = "\(Moment.digits(minutes / 60, 2)):\(Moment.digits(minutes % 60, 2)):\(Moment.digits(seconds, 2))"
+            let time =
+                "\(Moment.digits(minutes / 60, 2)):\(Moment.digits(minutes % 60, 2)):\(Moment.digits(seconds, 2))"
             return "\(date)T\(time)\(fraction)Z"
         }
 

@@ -26,7 +26,7 @@ enum StanzaErrors {
         case .rateLimited: StanzaError("policy-violation", "wait")
         case .malformed: StanzaError("bad-request", "modify")
         case .addressInvalid: StanzaError("jid-malformed", "modify")
-        case .noSuchUser: StanzaError("item-not-found", "cancel")
+        case .noSuchUser, .noSuchSubscription: StanzaError("item-not-found", "cancel")
         case .refused: StanzaError("forbidden", "auth")
         case .notAuthenticated, .notVerified: StanzaError("not-authorized", "auth")
         case .notServedHere, .domainNotFound: StanzaError("remote-server-not-found", "cancel")

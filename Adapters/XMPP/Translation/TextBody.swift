@@ -6,6 +6,22 @@ import XMLStream
 
 import struct NIOCore.ByteBuffer
 
+/// What of a message's content XMPP can show.
+struct ShownContent {
+    /// The texts, the default one first.
+    var bodies: [TextBody] = []
+    /// The same with emphasis and links, for the default language.
+    var rich: HTMLLite?
+    /// A signed or encrypted object, which no text can stand for.
+    var sealed: BodyPart?
+    /// The language of the rich text.
+    private var language: String?
+
+    init(bodies: [TextBody] = []) {
+        self.bodies = bodies
+    }
+}
+
 /// A text that becomes a `body` element.
 struct TextBody {
     var octets: ByteBuffer
@@ -17,10 +33,10 @@ struct TextBody {
         var text: String
     }
 
-    /// The texts in `body`, the default one first; what stands beside them is listed as lost.
-    static func all(in body: Body, _ losses: inout [Loss]) -> Result<[TextBody], Refusal> {
+    /// What of `body` can be shown; what stands beside it is listed as lost.
+    static func all(in body: Body, _ losses: inout [Loss]) -> Result<ShownContent, Refusal> {
         if case .entity(let octets) = body, let text = plain(octets), text.octets.readableBytes > 0 {
-            return .success([text])
+            return .success(ShownContent(bodies: [text]))
         }
         let parts: [BodyPart]
         switch MIMEEntity.parts(of: body) {
@@ -30,23 +46,18 @@ struct TextBody {
         guard !parts.isEmpty else {
             return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
         }
-        var found: [TextBody] = []
-        for part in parts {
-            guard let text = text(of: part) else {
-                losses.append(Loss("body", reason: "\(part.mediaType.prefix(80)) cannot be shown"))
-                continue
-            }
-            if found.contains(where: { $0.language == text.language }) {
-                losses.append(Loss("body", reason: "a further text in the same language"))
-            } else {
-                found.append(text)
-            }
+        var found = ShownContent()
+        if let sealed = parts.first, parts.count == 1, SealedObject.isSealed(sealed) {
+            found.sealed = sealed
+            return .success(found)
         }
+        for part in parts { found.take(part, &losses) }
+        found.completeFromRich()
         // F.2: what is not text must not be put into a body; a stanza without one would be invisible.
-        guard let first = found.first else {
+        guard let first = found.bodies.first else {
             return .failure(Refusal(code: .notAcceptable, text: "content that is not text is not shown in XMPP"))
         }
-        guard first.octets.readableBytes > 0 || found.count > 1 else {
+        guard first.octets.readableBytes > 0 || found.bodies.count > 1 else {
             return .failure(Refusal(code: .notUnderstood, text: "a message without content"))
         }
         return .success(found)
@@ -84,7 +95,7 @@ struct TextBody {
         return UnsafeRawBufferPointer(rebasing: line[length..<count])
     }
 
-    private static func text(of part: BodyPart) -> TextBody? {
+    fileprivate static func text(of part: BodyPart) -> TextBody? {
         guard !part.isOpaque else { return nil }
         if part.mediaType == BodyPart.plainText {
             return TextBody(octets: withLineFeeds(part.octets), language: part.language)
@@ -124,5 +135,30 @@ struct TextBody {
         buffer.writeStaticString(">")
         DetailsWriter.note(buffer.writeXMLText(octets), in: "body", &losses)
         buffer.writeStaticString("</body>")
+    }
+}
+
+extension ShownContent {
+    fileprivate mutating func take(_ part: BodyPart, _ losses: inout [Loss]) {
+        if let text = TextBody.text(of: part) {
+            if bodies.contains(where: { $0.language == text.language }) {
+                losses.append(Loss("body", reason: "a further text in the same language"))
+            } else {
+                bodies.append(text)
+            }
+        } else if HTMLLite.isHTMLLite(mediaType: part.mediaType), rich == nil, !part.isOpaque,
+            let document = HTMLLite(part: part, losses: &losses)
+        {
+            rich = document.isEmpty ? nil : document
+            language = part.language
+        } else {
+            losses.append(Loss("body", reason: "\(part.mediaType.prefix(80)) cannot be shown"))
+        }
+    }
+
+    /// XEP-0071 §7.6: beside the rich text there is always a plain one.
+    fileprivate mutating func completeFromRich() {
+        guard bodies.isEmpty, let rich else { return }
+        bodies = [TextBody(octets: ByteBuffer(string: rich.plainText), language: language)]
     }
 }

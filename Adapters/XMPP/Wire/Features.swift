@@ -11,6 +11,7 @@ enum Features {
         Names.receipts,
         Names.markers,
         Names.corrections,
+        "http://jabber.org/protocol/xhtml-im",
         "urn:xmpp:delay",
         "http://jabber.org/protocol/nick",
     ]

@@ -6,7 +6,9 @@ import struct NIOCore.ByteBuffer
 
 /// What is declared works; what is not declared is refused or listed as a loss.
 extension Check {
-    static let capabilities: [Check] = [
+    static let capabilities: [Check] = fields + conversation
+
+    private static let fields: [Check] = [
         feature(.subjects, "subjects", proves: "IMX 2.7") {
             $0.subjects = [LocalizedText("the plan")]
         } write: {
@@ -74,11 +76,11 @@ extension Check {
         LocalizedText("the plan", language: "en"), LocalizedText("der Plan", language: "de"),
     ]
 
-    private static let featureHint =
+    static let featureHint =
         "carry it, or take the capability out of the descriptor and refuse it or list it by host.note(trace, \"lost ...\")"
 
     /// A check of one feature, into the service and, where it is declared, out of it.
-    private static func feature(
+    static func feature(
         _ capability: Capability,
         _ what: String,
         proves requirement: String,
@@ -120,7 +122,7 @@ extension Check {
 
 extension Bench {
     /// Fails unless the envelope reaches a user whole, or, where it need not, is refused for good or its loss is listed.
-    fileprivate func requireCarried(
+    func requireCarried(
         _ envelope: Envelope,
         _ isDeclared: Bool,
         _ survives: (ServiceMessage) -> Bool
@@ -138,7 +140,7 @@ extension Bench {
         try require(
             !isDeclared,
             "declared, so it reaches the user",
-            seen: "\(message.subjects) \(message.thread ?? "")"
+            seen: "\(message.subjects) \(message.thread ?? "") \(message.richText ?? "")"
         )
         let notes = log.notes[envelope.trace] ?? []
         try require(

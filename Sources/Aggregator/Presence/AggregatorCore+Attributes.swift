@@ -18,22 +18,28 @@ extension AggregatorCore {
             owner.capabilities.contains(.attributes)
         else { return Outcome(.notUnderstood, "attributes of users are not served at \(subject.domain)") }
         // The same rules as for presence: whoever may not see is told nothing.
-        guard desk?.maySee(envelope.source, subject) == true else {
-            return Outcome(.refused, "the user has not approved the requester")
-        }
+        let verdict = desk?.maySee(envelope.source, subject) ?? .deny
+        guard verdict != .deny else { return Outcome(.refused, "the user has not approved the requester") }
         let deadline = min(envelope.deadline, now + Self.patience)
-        var isAnswered = false
+        lastQuery += 1
+        let query = lastQuery
         let finish = { [weak self] (outcome: Outcome) in
-            guard let self, !isAnswered else { return }
-            isAnswered = true
+            guard let self, queryEnds.removeValue(forKey: query) != nil else { return }
             turn { self.settlePresence(envelope, outcome, token, port) }
         }
+        queryEnds[query] = finish
         let timer = scheduler.schedule(after: deadline - now) { finish(Outcome(.timedOut, "nobody answered in time")) }
         owner.adapter?.attributes(of: subject, for: envelope.source, keys: keys, by: deadline) { found in
             timer.cancel()
-            finish(Self.answer(found))
+            // RFC 2779 5.1.15: it takes as long as any answer, and says what is said of somebody who is not there.
+            finish(Self.answer(verdict == .polite ? found.map(Self.blank) : found))
         }
         return nil
+    }
+
+    private static func blank(_ attribute: Attribute) -> Attribute {
+        attribute.key == "presence"
+            ? Attribute("presence", value: ByteBuffer(string: "closed")) : Attribute(attribute.key, status: .noSuchUser)
     }
 
     /// Who watches a user, for those who may know (RFC 2779 5.1.11); nil where nobody here knows better.
@@ -42,7 +48,12 @@ extension AggregatorCore {
         guard mayKnowWatchers?(requester, subject) ?? (requester == subject) else {
             return Outcome(.refused, "who watches the user is not for the requester")
         }
-        let lines = desk.watchers(of: subject).map { "\($0.watcher) \($0.state.rawValue)" }
+        let isOwner = requester == subject
+        let lines = desk.watchers(of: subject).prefix(1_000).map { entry in
+            // That somebody is blocked politely is the owner's own business.
+            let state = entry.state == .polite && !isOwner ? .active : entry.state
+            return "\(entry.watcher) \(state.rawValue)"
+        }
         let text = ByteBuffer(string: lines.joined(separator: "\n"))
         return Self.answer([Attribute("watchers", value: text)])
     }

@@ -32,6 +32,10 @@ extension AggregatorCore {
                 drops[.presence, default: 0] += 1
                 continue
             }
+            if let refusal = refusalByPolicy(of: event) {
+                desk.orders.append(refusal)
+                continue
+            }
             desk.take(event, at: now)
         }
         watchPresence()
@@ -41,6 +45,19 @@ extension AggregatorCore {
         guard let desk, port.authority == .ownDomains else { return }
         turn {
             desk.linkChanged(of: port.domains, isUp: port.linkState == .up, at: now)
+            watchPresence()
+        }
+    }
+
+    /// Domains have another adapter, or none: what counts is whether that one's link is up.
+    func presenceMoved(_ domains: Set<Domain>) {
+        guard let desk else { return }
+        turn {
+            for domain in domains {
+                let port = directory[domain].flatMap { row in ports.first { $0.name == row.adapter } }
+                // A domain that is gone has nobody to wait for.
+                desk.linkChanged(of: [domain], isUp: port.map { $0.linkState == .up } ?? true, at: now)
+            }
             watchPresence()
         }
     }
@@ -72,15 +89,17 @@ extension AggregatorCore {
                 at: now
             )
         case .notify(let notification):
-            attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
-            if envelope.hasDetails { attributeCache.keep(envelope, now: now) }
-            return desk.notify(
+            let outcome = desk.notify(
                 notification,
                 presentity: envelope.source,
                 watcher: envelope.destination,
                 body: envelope.body,
                 at: now
             )
+            guard outcome.code == .delivered else { return outcome }
+            attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
+            if envelope.hasDetails { attributeCache.keep(envelope, now: now) }
+            return outcome
         default: return Outcome(.notUnderstood)
         }
     }

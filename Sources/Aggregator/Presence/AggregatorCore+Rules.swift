@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import AdapterKit
+import EnvelopeModel
 import Presence
 
+/// Rules and budgets, as far as presence is concerned.
 extension AggregatorCore {
     /// The rules are others: the desk looks again at who is served.
     package func rulesChanged() {
@@ -8,5 +11,22 @@ extension AggregatorCore {
             desk?.rulesChanged(at: now)
             watchPresence()
         }
+    }
+
+    /// What is told to a user here whose wish to see somebody is turned away; nil where the event may pass. The desk's
+    /// own renewals are no wishes, and the gate is not asked about them.
+    func refusalByPolicy(of event: PresenceEvent) -> PresenceOrder? {
+        guard let gate, case .asks(let watcher, let presentity, _) = event, let id = SubscriptionID("ask"),
+            let messageID = MessageID("ask")
+        else { return nil }
+        let wish = Envelope(
+            operation: .subscribe(.init(id: id, seconds: 1)),
+            source: watcher,
+            destination: presentity,
+            messageID: messageID,
+            trace: makeTraceID()
+        )
+        guard let outcome = gate(wish, now) else { return nil }  // IMX 6.4(4)
+        return .ended(watcher: watcher, presentity: presentity, outcome)
     }
 }

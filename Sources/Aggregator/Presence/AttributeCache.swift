@@ -14,13 +14,21 @@ struct AttributeCache {
 
     private struct Entry {
         var attributes: [String: (attribute: Attribute, until: Instant)]
+
+        var octets: Int {
+            attributes.values.reduce(64) { $0 + $1.attribute.key.utf8.count + ($1.attribute.value?.readableBytes ?? 0) }
+        }
     }
 
     /// The most pairs, attributes of a pair and seconds that anything is kept.
     private static let limit = 50_000
     private static let keysLimit = 32
     private static let secondsLimit: UInt32 = 86_400
+    /// The most octets of one value, and of all.
+    private static let valueLimit = 8_192
+    private static let octetLimit = 32 << 20
     private var entries: [Key: Entry] = [:]
+    private var octets = 0
 
     /// Keeps what came with `envelope`.
     mutating func keep(_ envelope: Envelope, now: Instant) {
@@ -32,8 +40,10 @@ struct AttributeCache {
     mutating func keep(_ attributes: [Attribute], of subject: Address, for requester: Address, now: Instant) {
         let key = Key(requester: requester.detached, subject: subject.detached)
         var entry = entries[key] ?? Entry(attributes: [:])
+        octets -= entry.octets
         for attribute in attributes {
-            guard let seconds = attribute.seconds, seconds > 0, attribute.value != nil,
+            guard let seconds = attribute.seconds, seconds > 0, let value = attribute.value,
+                value.readableBytes <= Self.valueLimit, attribute.key.utf8.count <= Attribute.keyLimit,
                 entry.attributes.count < Self.keysLimit || entry.attributes[attribute.key] != nil
             else { continue }
             var kept = attribute
@@ -42,18 +52,27 @@ struct AttributeCache {
             entry.attributes[attribute.key] = (kept, until)
         }
         guard !entry.attributes.isEmpty else { return }
-        if entries.count >= Self.limit, entries[key] == nil { entries.removeAll() }
+        if octets + entry.octets > Self.octetLimit || (entries.count >= Self.limit && entries[key] == nil) {
+            entries.removeAll()
+            octets = 0
+        }
+        octets += entry.octets
         entries[key] = entry
     }
 
     /// Forgets what is known of `subject`; a notification says that something is different now (RFC 2779 3.3.3).
     mutating func forget(_ subject: Address, for requester: Address) {
-        entries[Key(requester: requester, subject: subject)] = nil
+        octets -= entries.removeValue(forKey: Key(requester: requester, subject: subject))?.octets ?? 0
     }
 
     /// The attributes under `keys`, if all of them are known and good.
     func find(_ keys: [String], of subject: Address, for requester: Address, now: Instant) -> [Attribute]? {
-        guard !keys.isEmpty, let entry = entries[Key(requester: requester, subject: subject)] else { return nil }
+        guard !keys.isEmpty else { return nil }
+        // What was pushed to the requester's whole domain is for each of its users.
+        let entry =
+            entries[Key(requester: requester, subject: subject)]
+            ?? entries[Key(requester: .domainItself(requester.domain), subject: subject)]
+        guard let entry else { return nil }
         var found: [Attribute] = []
         for key in keys {
             guard let known = entry.attributes[key], known.until > now else { return nil }

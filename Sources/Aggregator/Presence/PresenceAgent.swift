@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterKit
 import EnvelopeModel
+import NIOCore
 import Presence
 
 /// The desk's place among the adapters: what it asks of other sides goes the way of every envelope, and comes back with
@@ -10,6 +11,27 @@ final class PresenceAgent: Adapter {
 
     private unowned let core: AggregatorCore
     private let host: any AdapterHost
+    /// What waits because enough of its pair of domains is under way: presence shares the pair's lane with messages,
+    /// and must not fill it.
+    private var shares: [Pair: Share] = [:]
+    private static let shareLimit = 1_024
+    private var open: [UInt64: Open] = [:]
+    private var lastToken: UInt64 = 0
+
+    private struct Pair: Hashable {
+        let source: Domain
+        let destination: Domain
+    }
+
+    private struct Open {
+        let token: UInt64
+        let pair: Pair
+    }
+
+    private struct Share {
+        var underWay = 0
+        var waiting: CircularBuffer<PresenceDesk.Request> = []
+    }
 
     init(host: any AdapterHost, core: AggregatorCore) {
         self.host = host
@@ -25,12 +47,41 @@ final class PresenceAgent: Adapter {
 
     func settled(_ batch: [Settlement]) {
         guard let desk = core.desk else { return }
-        for settlement in batch { desk.settled(settlement.token, settlement.outcome, at: host.scheduler.now) }
+        var next: [PresenceDesk.Request] = []
+        for settlement in batch {
+            guard let open = open.removeValue(forKey: settlement.token) else { continue }
+            desk.settled(open.token, settlement.outcome, at: host.scheduler.now)
+            guard var share = shares[open.pair] else { continue }
+            share.underWay -= 1
+            while share.underWay < Self.shareLimit, let request = share.waiting.popFirst() {
+                share.underWay += 1
+                next.append(request)
+            }
+            shares[open.pair] = share.underWay > 0 ? share : nil
+        }
+        if !next.isEmpty { submit(next) }
     }
 
     func send(_ requests: [PresenceDesk.Request]) {
+        var now: [PresenceDesk.Request] = []
+        for request in requests {
+            let pair = Pair(source: request.source.domain, destination: request.destination.domain)
+            if shares[pair, default: Share()].underWay < Self.shareLimit {
+                shares[pair, default: Share()].underWay += 1
+                now.append(request)
+            } else {
+                shares[pair]?.waiting.append(request)
+            }
+        }
+        if !now.isEmpty { submit(now) }
+    }
+
+    private func submit(_ requests: [PresenceDesk.Request]) {
         host.submit(
             requests.map { request in
+                lastToken += 1
+                let pair = Pair(source: request.source.domain, destination: request.destination.domain)
+                open[lastToken] = Open(token: request.token, pair: pair)
                 var envelope = Envelope(
                     operation: request.operation,
                     source: request.source,
@@ -44,7 +95,7 @@ final class PresenceAgent: Adapter {
                     details.sourceName = name
                     envelope.details = details
                 }
-                return Submission(token: request.token, envelope: envelope)
+                return Submission(token: lastToken, envelope: envelope)
             }
         )
     }

@@ -119,7 +119,9 @@ extension ConnectionMachine {
             let event: Inbound
             switch header.type {
             case .redirect: event = .redirect(try RedirectRecord(payload: payload))
-            case .pushAttributes: event = .pushAttributes(try PushAttributesRecord(payload: payload))
+            case .pushAttributes:
+                event = .pushAttributes(try PushAttributesRecord(payload: payload))
+                counters.idleRecords &+= 1  // no answer bounds them, as max-inflight bounds requests
             case .proof:
                 try requireAcceptor()
                 event = .proof(try ProofRecord(payload: payload))

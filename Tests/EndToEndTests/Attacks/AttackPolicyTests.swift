@@ -71,4 +71,30 @@ extension EndToEnd.AttackPolicyTests {
         #expect(victim.count.dials >= 1)
         try await field.end()
     }
+
+    @Test(
+        "IMX 6.4(4), RFC2779 5.4.10, S41: a flood from a verified domain is told to slow down, a barred sender no, others pass"
+    )
+    func budgets() async throws {
+        let server = try HostileServer()
+        let field = try await Battlefield("budgets", peers: ["m.example": server.port]) { plan in
+            plan.classes["default"] = "{ budgets: { sender-burst: 3, sender-per-minute: 1 } }"
+            plan.more = """
+                rules: [ { action: message, party: eve@m.example, verdict: deny } ]
+                spam: { exempt: [ news@m.example ] }
+                """
+        }
+        let peer = try field.stranger()
+        #expect(try peer.claim("m.example", for: "b.example", tag: 1, at: server)?.code == 2000)
+        let flood = (10..<16).map { peer.fate("mo@m.example", "bob@b.example", tag: $0) }
+        #expect(flood == [2000, 2000, 2000, 4004, 4004, 4004])
+        let news = (20..<30).map { peer.fate("news@m.example", "bob@b.example", tag: $0) }
+        #expect(news.allSatisfy { $0 == 2000 })
+        #expect(peer.fate("eve@m.example", "bob@b.example", tag: 40) == 5004)
+        #expect(peer.fate("max@m.example", "bob@b.example", tag: 41) == 2000)
+        let metrics = try await field.south.run(["status", "--metrics"]).out
+        #expect(metrics.contains("imx_turned_away_total{reason=\"sender-too-fast\"} 3"))
+        #expect(metrics.contains("imx_turned_away_total{reason=\"rule\"} 1"))
+        try await field.end()
+    }
 }

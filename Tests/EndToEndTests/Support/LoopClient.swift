@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EnvelopeModel
 import Foundation
 import NIOCore
 import NIOPosix
@@ -14,6 +15,10 @@ final class LoopClient {
         var bodies: [(text: String, language: String?)]
         var subjects: [(text: String, language: String?)]
         var thread: String?
+        var chatState: ChatState?
+        var replaces: String?
+        /// The rich text, an element `html` of XEP-0071.
+        var html: ByteBuffer?
         /// The condition of an error.
         var condition: String?
     }
@@ -145,6 +150,17 @@ extension LoopClient.Message {
         bodies = texts(Word.body)
         subjects = texts(Word.subject)
         thread = stanza.child(Word.thread).map { String(buffer: $0.text) }
+        for child in stanza.children where child.name == .unknown {
+            switch child.namespace {
+            case "http://jabber.org/protocol/chatstates": chatState = ChatState(rawValue: child.localName)
+            case "urn:xmpp:message-correct:0": replaces = child.string(Word.id)
+            case "http://jabber.org/protocol/xhtml-im":
+                var octets = ByteBuffer()
+                child.write(to: &octets)
+                html = octets
+            default: break
+            }
+        }
         if stanza.attribute(Word.type, is: "error") {
             condition = stanza.child(Word.error)?.children.first { $0.name == .unknown }?.unknownLocalName ?? ""
         }

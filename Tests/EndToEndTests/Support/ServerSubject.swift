@@ -3,6 +3,7 @@ import AdapterHarness
 import AdapterKit
 import Configuration
 import EnvelopeModel
+import MessageFormats
 import NIOCore
 import XMLStream
 import XMPPAdapter
@@ -103,6 +104,15 @@ final class ServerSubject<Server: XMPPServer>: Subject {
             }
         }
         if let thread = message.thread { stanza.writeString("<thread>\(thread)</thread>") }
+        if let state = message.chatState {
+            stanza.writeString("<\(state.rawValue) xmlns='http://jabber.org/protocol/chatstates'/>")
+        }
+        if let replaced = message.replaces {
+            stanza.writeString("<replace xmlns='urn:xmpp:message-correct:0' id='\(replaced)'/>")
+        }
+        if let rich = message.richText {
+            HTMLLite.sanitise(ByteBuffer(string: rich)).document.writeXHTMLIM(into: &stanza)
+        }
         stanza.writeString("</message>")
         return stanza
     }
@@ -118,6 +128,11 @@ final class ServerSubject<Server: XMPPServer>: Subject {
         heard.texts = message.bodies.map { LocalizedText($0.text, language: $0.language) }
         heard.subjects = message.subjects.map { LocalizedText($0.text, language: $0.language) }
         heard.thread = message.thread
+        heard.chatState = message.chatState
+        heard.replaces = message.replaces
+        heard.richText = message.html.flatMap { html in
+            HTMLLite.reading(xhtmlIM: html).map { String(buffer: $0.document.octets) }
+        }
         received.append(heard)
     }
 

@@ -15,6 +15,8 @@ struct XMPPClient: Sendable {
         var subject: String?
         var thread: String?
         var bodies: [String: String]?
+        /// The children that are not XMPP's own, by `{namespace}name`.
+        var extensions: [String: String]?
         var condition: String?
         var error_type: String?
         var text: String?
@@ -31,6 +33,8 @@ struct XMPPClient: Sendable {
         var type: String?
         var id: String?
         var bodies: [String: String] = [:]
+        /// Further children, as XML.
+        var extensions: [String] = []
     }
 
     let jid: String
@@ -60,6 +64,17 @@ struct XMPPClient: Sendable {
     func message(_ body: String, within limit: Duration = .seconds(20)) async throws -> Event {
         try await lines.event("message \"\(body)\" at \(jid)", within: limit) {
             $0.event == "message" && $0.body == body
+        }
+    }
+
+    /// Waits for a message with such a child, `{namespace}name`, after the first `count` events.
+    func message(
+        holding name: String,
+        after count: Int = 0,
+        within limit: Duration = .seconds(20)
+    ) async throws -> Event {
+        try await lines.event("message with \(name) at \(jid)", after: count, within: limit) {
+            $0.event == "message" && $0.extensions?[name] != nil
         }
     }
 

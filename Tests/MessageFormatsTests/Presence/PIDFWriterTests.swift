@@ -127,10 +127,14 @@ private struct Documents {
             <b:l xmlns:b="urn:other"/></k><m/>b:name</a:x>
             """
         #expect(first.tuples[0].statusExtensions == [ByteBuffer(string: status)])
-        let tuple = "<n xmlns=\"urn:d\" xmlns:a=\"urn:again\"><a:o/></n>"
-        #expect(first.tuples[0].extensions == [ByteBuffer(string: tuple)])
+        let beside = "<n xmlns=\"urn:d\" xmlns:a=\"urn:again\"><a:o/></n>"
+        #expect(first.tuples[0].extensions == [ByteBuffer(string: beside)])
         let second = try PIDFReader(mode: .strict).read(PIDFWriter.octets(of: first)).get().document
         #expect(second == first)
+        // A value or a text may be a name by a prefix that nothing else uses.
+        let named = tuple("<x xmlns=\"urn:x\" y=\" p:a\"/><y xmlns=\"urn:x\">p:a</y><z xmlns=\"urn:x\">pp:a p:a</z>")
+        let names = try reading(named).document.tuples[0].extensions.map { String(buffer: $0) }
+        #expect(names.map { $0.contains("xmlns:p=\"urn:ietf:params:xml:ns:pidf\"") } == [true, true, false])
     }
 
     @Test("E08: an extension whose prefix is declared nowhere cannot be kept, and is found")

@@ -27,10 +27,18 @@ enum CodecBody {
         case 8:
             try check(payload, ReportRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
             try EnvelopeCheck.report(payload)
-        case 9: try check(payload, SubscribeRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
-        case 10: try check(payload, NotifyRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
-        case 11: try check(payload, GetRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
-        case 12: try check(payload, PushAttributesRecord.init, { $0.write(to: &$1) }, ==)
+        case 9:
+            try check(payload, SubscribeRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
+            try PresenceCheck.subscribe(payload)
+        case 10:
+            try check(payload, NotifyRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
+            try PresenceCheck.notify(payload)
+        case 11:
+            try check(payload, GetRecord.init, { $0.write(to: &$1, tag: 1) }, ==)
+            try PresenceCheck.get(payload)
+        case 12:
+            try check(payload, PushAttributesRecord.init, { $0.write(to: &$1) }, ==)
+            try PresenceCheck.push(payload)
         case 13:
             try check(payload, AnswerRecord.init, { $0.write(to: &$1, answering: .message, tag: 1) }, isSame)
             try EnvelopeCheck.answer(payload)

@@ -34,6 +34,7 @@ enum EnvelopeCheck {
         out.writeReport(report, of: envelope, deadline: record.deadline, tag: 1)
         let again = try CodecBody.again(out, ReportRecord.init)
         try hold(again.code == record.code && again.about == record.about, "a report changes")
+        try hold((again.stage == 2) == (record.stage == 2), "a report's stage changes")
         if let text = record.text, text.readableBytes <= 1024 {
             try hold(again.text == text, "a report's text changes")
         }
@@ -44,11 +45,15 @@ enum EnvelopeCheck {
         try answer(record.outcome)
     }
 
-    private static func answer(_ outcome: Outcome) throws(Violation) {
+    static func answer(_ outcome: Outcome) throws(Violation) {
         var out = ByteBuffer()
         AnswerRecord(outcome: outcome).write(to: &out, answering: .message, tag: 1)
         let again = try CodecBody.again(out, AnswerRecord.init)
         try hold(again.code == outcome.code, "an answer's code changes")
+        let (first, second) = (outcome.details, again.outcome.details)
+        try hold(first?.grantedSeconds == second?.grantedSeconds, "the granted time changes")
+        let sent = (first?.attributes ?? []).filter(PresenceCheck.isSendable)
+        try hold(sent == second?.attributes ?? [], "the attributes of an answer change")
     }
 
     /// Whatever an adapter says, its envelope is a record that can be read.
@@ -76,6 +81,7 @@ enum EnvelopeCheck {
         out = ByteBuffer()
         out.writeMessage(envelope, deadline: nil, tag: 1)
         _ = try CodecBody.again(out, MessageRecord.init)
+        try PresenceCheck.outgoing(&input, envelope)
     }
 
     private static func details(_ input: inout FuzzInput) -> Envelope.Details {
@@ -101,6 +107,13 @@ enum EnvelopeCheck {
                 Baggage(origin: origin, name: name, isCritical: isCritical, octets: input.piece())
             )
         }
+        details.wantsReadReport = input.flag()
+        details.chatState = input.flag() ? ChatState.allCases[input.number(below: 5)] : nil
+        for _ in 0..<input.number(below: 3) {
+            let name = input.flag() ? input.text() : nil
+            details.otherRecipients.append(OtherRecipient(input.flag() ? .to : .cc, uri: input.text(), name: name))
+        }
+        details.attributes = PresenceCheck.attributes(&input)
         return details
     }
 
@@ -114,7 +127,7 @@ enum EnvelopeCheck {
         )
     }
 
-    private static func domains(_ from: AddressField, _ to: AddressField) throws(Violation) -> (Domain, Domain) {
+    static func domains(_ from: AddressField, _ to: AddressField) throws(Violation) -> (Domain, Domain) {
         guard let source = Domain(canonical: from.domain), let destination = Domain(canonical: to.domain) else {
             throw Violation("an address on the wire without a domain")
         }
