@@ -72,7 +72,9 @@ extension EndToEnd.AttackPolicyTests {
         try await field.end()
     }
 
-    @Test("IMX 6.4(4), RFC2779 5.4.10, S41: a flood from a verified domain is told to slow down, a barred sender no, others pass")
+    @Test(
+        "IMX 6.4(4), RFC2779 5.4.10, S41: a flood from a verified domain is told to slow down, a barred sender no, others pass"
+    )
     func budgets() async throws {
         let server = try HostileServer()
         let field = try await Battlefield("budgets", peers: ["m.example": server.port]) { plan in
