@@ -127,8 +127,8 @@ private struct Documents {
             <b:l xmlns:b="urn:other"/></k><m/>b:name</a:x>
             """
         #expect(first.tuples[0].statusExtensions == [ByteBuffer(string: status)])
-        let tuple = "<n xmlns=\"urn:d\" xmlns:a=\"urn:again\"><a:o/></n>"
-        #expect(first.tuples[0].extensions == [ByteBuffer(string: tuple)])
+        let beside = "<n xmlns=\"urn:d\" xmlns:a=\"urn:again\"><a:o/></n>"
+        #expect(first.tuples[0].extensions == [ByteBuffer(string: beside)])
         let second = try PIDFReader(mode: .strict).read(PIDFWriter.octets(of: first)).get().document
         #expect(second == first)
         // A value or a text may be a name by a prefix that nothing else uses.
