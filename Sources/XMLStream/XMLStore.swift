@@ -79,7 +79,12 @@ final class XMLStore {
 
     func append(_ node: Node) { nodes.append(node) }
 
-    func append(_ attribute: Attribute) { attributes.append(attribute) }
+    /// Appends an attribute.
+    func append(_ name: (name: XMLName, place: UInt16, spelling: Range), value: UnsafeRawBufferPointer) {
+        attributes.append(
+            Attribute(name: name.name, place: name.place, spelling: name.spelling, value: append(value))
+        )
+    }
 
     /// Ends the element at `index`: it contains everything after it.
     func close(_ index: Int) {

@@ -172,10 +172,7 @@ final class XMLStreamCore {
                 violation = .nameOctets
                 continue
             }
-            let range = store.append(octets)
-            store.append(
-                XMLStore.Attribute(name: found.name, place: found.place, spelling: found.spelling, value: range)
-            )
+            store.append(found, value: octets)
         }
         let index = store.nodes.count
         let attributes = XMLStore.Range(start: first, end: UInt32(truncatingIfNeeded: store.attributes.count))

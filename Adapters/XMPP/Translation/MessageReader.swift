@@ -71,16 +71,7 @@ enum MessageReader {
         content.details.destinationInstance = to.resource
         let isMessage = !content.parts.isEmpty || content.payload != nil
         if content.parts.isEmpty { content.requirePayload() }
-        var operation = Envelope.Operation.message
-        if let report = content.report {
-            if isMessage {
-                content.lose(Loss("xmpp:receipt", reason: "it came with a message"))
-            } else if let about = StanzaID.messageID(report.id) {
-                operation = .report(Envelope.Report(about: about, outcome: .delivered, stage: report.stage))
-            } else {
-                return .dropped(.report)
-            }
-        }
+        guard let operation = readOperation(&content, isMessage: isMessage) else { return .dropped(.report) }
         if let id = content.replaced {
             content.details.replaces = context.findMessageID(source, destination, id)
             if content.details.replaces == nil {
@@ -99,6 +90,18 @@ enum MessageReader {
             details: content.details
         )
         return isMessage ? .envelope(envelope, form) : .quiet(envelope, form)
+    }
+
+    /// A message, or a report about one; nil for a report about nothing that we could have written.
+    private static func readOperation(_ content: inout MessageContent, isMessage: Bool) -> Envelope.Operation? {
+        guard let report = content.report else { return .message }
+        if isMessage {
+            content.lose(Loss("xmpp:receipt", reason: "it came with a message"))
+            return .message
+        }
+        return StanzaID.messageID(report.id).map { about in
+            .report(Envelope.Report(about: about, outcome: .delivered, stage: report.stage))
+        }
     }
 
     /// Why there is nothing to send (standards reference F.1: never an empty message); nil where there is something.

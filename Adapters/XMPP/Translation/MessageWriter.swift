@@ -71,13 +71,9 @@ struct MessageWriter {
             guard let covered = baggage.write(details, of: envelope.source, to: &buffer, &losses) else {
                 return .failure(Refusal(.notUnderstood, "something that the message needs is not understood here"))
             }
-            DetailsWriter(
-                addresses: addresses,
-                form: form,
-                local: envelope.destination.domain,
-                inherits: language != nil
-            )
-            .write(details, except: covered, to: &buffer, &losses)
+            let local = envelope.destination.domain
+            DetailsWriter(addresses: addresses, form: form, local: local, inherits: language != nil)
+                .write(details, except: covered, to: &buffer, &losses)
         }
         EnvelopeElement.write(envelope, details, to: &buffer)
         buffer.writeStaticString("</message>")
