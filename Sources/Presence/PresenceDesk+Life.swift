@@ -55,7 +55,8 @@ extension PresenceDesk {
         guard !flags.contains(.cancelling) else { return request(row) }
         if watching[row].expires > 0, watching[row].expires <= now {
             watching[row].expires = 0
-            beAnother(row)
+            // Numbers that an earlier lease has reached do not bind the next one, whatever clocks have done meanwhile.
+            watching[row].sequence = 0
             // F.5: the approval is kept. An earlier process may have shown what this one does not know.
             shown[row] = nil
             if flags.contains(.approved) { show(row) }

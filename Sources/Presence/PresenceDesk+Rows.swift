@@ -103,8 +103,8 @@ extension PresenceDesk {
     /// Where a lease begins to count: beyond what an earlier lease of the pair or an earlier process said, also where
     /// nothing is left of those, for the watcher may still know them.
     func freshSequence(after last: UInt64) -> UInt64 {
-        let seconds = UInt64(max(0, origin.milliseconds / 1_000)) + UInt64(now)
-        return max(last &+ 1 << 24, seconds << 24)
+        let milliseconds = UInt64(max(0, origin.milliseconds)) + UInt64(now) * 1_000
+        return max(last &+ 1 << 20, milliseconds << 20)
     }
 
     func extend(_ row: UInt32, _ seconds: UInt32) {

@@ -174,11 +174,12 @@ extension PresenceDesk {
             return publishedUnwatched(presentity, watcher, state)
         }
         guard let watcher else {
+            let before = statesByParty[party] ?? .none
             statesByParty[party] = state == .none ? nil : state
             var row = watched.first(of: party)
             while let current = row {
                 row = watched.next(after: current)
-                publish(state, forWatched: current, isForAll: true)
+                publish(state, after: statesByRow[current] ?? before, forWatched: current, isForAll: true)
             }
             return
         }
@@ -186,15 +187,15 @@ extension PresenceDesk {
             return publishedUnwatched(presentity, watcher, state)
         }
         if isOpen(watcher, presentity) { fetched[FetchKey(watcher: watcher, presentity: presentity)] = state }
-        publish(state, forWatched: row, isForAll: false)
+        publish(state, after: told(row), forWatched: row, isForAll: false)
     }
 
     /// The latest word counts, whether it was for one watcher or for all.
-    private func publish(_ state: Body, forWatched row: UInt32, isForAll: Bool) {
+    private func publish(_ state: Body, after before: Body, forWatched row: UInt32, isForAll: Bool) {
         let wasProbed = watched[row].flags.contains(.probed)
         let wasUnsure = watched[row].flags.contains(.unsure)
         watched[row].flags.subtract([.probed, .unsure])
-        let isOther = told(row) != state
+        let isOther = before != state
         statesByRow[row] = isForAll ? nil : state
         guard isOther || wasUnsure else { return }
         if wasProbed, isOther { counters.drifts += 1 }

@@ -241,8 +241,8 @@ extension PresenceDesk {
             counters.stale += 1
             return .delivered
         }
-        if notification.sequence > watching[row].sequence + 1, watching[row].sequence & 0xFF_FFFF != 0,
-            notification.sequence >> 24 == watching[row].sequence >> 24
+        if notification.sequence > watching[row].sequence + 1, watching[row].sequence & 0xF_FFFF != 0,
+            notification.sequence >> 20 == watching[row].sequence >> 20
         {
             counters.drifts += 1  // one in between was lost
         }
