@@ -35,7 +35,7 @@ enum Fault: String, Sendable, CaseIterable {
         case .reordersIn: ["order.in", "link.once"]
         case .reordersOut: ["order.out", "bounds.pause"]
         case .handsOverTwice: ["identity.recipient", "order.in", "repeats.once", "link.once"]
-        case .trustsNativeIdentifiers: ["repeats.distinct"]
+        case .trustsNativeIdentifiers: ["repeats.distinct", "capabilities.corrections"]
         case .speaksForAnotherDomain:
             [
                 "identity.sender", "identity.odd-addresses", "outcomes.heard", "order.out", "repeats.distinct",

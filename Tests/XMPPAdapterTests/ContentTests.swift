@@ -85,7 +85,7 @@ struct RichTextTests {
 @Suite("Signed and encrypted objects")
 struct SealedTests {
     private static let object =
-        "Content-Type: multipart/signed; boundary=next; micalg=sha1; protocol=application/pkcs7-signature\r\n\r\n"
+        "Content-Type: multipart/signed; boundary=next; micalg=sha1; protocol=\"application/pkcs7-signature\"\r\n\r\n"
         + "--next\r\nContent-Type: Message/CPIM\r\n\r\nFrom: <im:alice@a.example>\r\n\r\n\tHi  \r\n\r\n--next\r\n"
         + "Content-Type: application/pkcs7-signature\r\n\r\n7GhIGfHfYT64VQbnj756\r\n--next--\r\n"
 

@@ -22,7 +22,10 @@ struct FidelityTests {
             let sent = try #require(self.sent(text), "seed \(seed), stanza \(number): \(text)")
             let arrived = try Network.cross(sent)
             // (a) what goes over the wire is what was read
-            #expect(arrived.details?.baggage == sent.details?.baggage, "seed \(seed), stanza \(number): \(text)")
+            #expect(
+                arrived.details?.baggage ?? [] == sent.details?.baggage ?? [],
+                "seed \(seed), stanza \(number): \(text)"
+            )
             let written = writing(arrived)
             guard case .written(_, let losses) = written.result else {
                 Issue.record("seed \(seed), stanza \(number): \(written.result) of \(text)")
