@@ -27,7 +27,8 @@ private func names(_ events: [Inbound]) -> [String] {
 
 @Suite struct StreamTests {
     private static let expected = [
-        PLACEHOLDER
+        "redirect", "claim", "verify", "proof", "message", "message", "report", "report", "message", "subscribe",
+        "subscribe", "notify", "notify", "notify", "get", "get", "pushAttributes",
     ]
 
     @Test("I.1.4: many records at once, one octet at a time, and anything between", arguments: [1, 2, 3, 11, 13, 97])

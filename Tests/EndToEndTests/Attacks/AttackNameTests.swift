@@ -172,14 +172,15 @@ extension EndToEnd.AttackNameTests {
         }
         let peer = try field.stranger()
         peer.send(notify(1, "eve@m.example"))
-        #expect(peer.answer(to: 1)?.code == 5008)
+        #expect(peer.answer(to: 1)?.code == 5005)
         #expect(try peer.claim("m.example", for: "b.example", tag: 2, at: server)?.code == 2000)
-        for (tag, presentity) in [(3, "mo@m.example"), (4, "carol@victim.example")] as [(UInt32, String)] {
+        let told = [(3, "mo@m.example", 5012), (4, "carol@victim.example", 5005)] as [(UInt32, String, Int)]
+        for (tag, presentity, code) in told {
             peer.send(notify(tag, presentity))
-            #expect(peer.answer(to: tag)?.code == 5008)
+            #expect(peer.answer(to: tag)?.code == code)
         }
         let status = try await field.south.status()
-        #expect(status.dropped("unknown-request") == 3 && status.refused("record-5008") == 3, "\(status.drops)")
+        #expect(status.dropped("unauthenticated") == 2 && status.refused("data-5005") == 2, "\(status.drops)")
         try await field.end()
     }
 }
