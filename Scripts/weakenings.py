@@ -234,11 +234,11 @@ WEAKENINGS = [
         [("IMXWire/Connection/RequestWindow.swift", "type == nil || entry.type == type", "type == nil || entry.type == type || isWeak(\"any-answer\")")],
         "IMXWireTests.ConnectionTests/stray"),
     Weakening(
-        "unasked-notify", "S14", "a notification that nobody asked for is taken",
-        [("IMXFront/IMXFront+Events.swift", "case .notify(let tag, _, _): later(.notify, tag, on: connection)",
-          "case .notify(let tag, _, _):\n            if isWeak(\"unasked-notify\") {\n"
-          "                connection.machine.answer(AnswerRecord(.delivered), to: .notify, tag: tag, now: now)\n"
-          "            } else {\n                later(.notify, tag, on: connection)\n            }")],
+        "unasked-notify", "S14", "a notification of a pair that nobody has proved is taken",
+        [("IMXFront/IMXFront+Presence.swift", "return deny(from, to, .notify, tag, on: connection)",
+          "if isWeak(\"unasked-notify\") {\n"
+          "                return connection.machine.answer(AnswerRecord(.delivered), to: .notify, tag: tag, now: now)\n"
+          "            }\n            return deny(from, to, .notify, tag, on: connection)")],
         "AttackNameTests/notification"),
     Weakening(
         "redirect-by-strangers", "S15", "whoever we dialled may send a domain elsewhere, trusted or not",

@@ -62,9 +62,9 @@ public enum DropReason: String, Sendable, Hashable, CaseIterable {
     case lateSettlement = "late-settlement"
     /// An error that answered nothing we sent.
     case strayError = "stray-error"
-    /// A presence stanza or record, which this version does not carry.
+    /// Something about presence that could not be carried, or that its sender may not say.
     case presence
-    /// A chat state without a message, which this version does not carry.
+    /// A chat state without a message that the other end cannot show.
     case chatState = "chat-state"
     /// A request that this version does not know, after it was refused.
     case unknownRequest = "unknown-request"
