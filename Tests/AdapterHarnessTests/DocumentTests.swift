@@ -35,6 +35,7 @@ struct DocumentTests {
         }
         let sources = try [
             "Tests/AdapterHarnessTests/JournalAdapter.swift", "Adapters/Stub/StubAdapter.swift",
+            "Adapters/Stub/StubAdapter+Presence.swift",
             "Adapters/Stub/StubSettings.swift", "Sources/imx/CompiledAdapters.swift",
             "Tests/AdapterHarnessTests/JournalTests.swift",
         ].map { try text(of: $0) }.joined()
