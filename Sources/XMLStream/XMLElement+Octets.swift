@@ -114,6 +114,9 @@ package final class XMLFragmentReader {
     private let vocabulary: XMLVocabulary
     private let limits: XMLLimits
     private var parser: XMLStreamParser?
+    /// The octets that the parser has been fed; it keeps every name that it has seen, so it is not kept for ever.
+    private var fed = 0
+    private static let fedLimit = 1 << 20
 
     /// Makes a reader that knows the names in `vocabulary` by their numbers.
     package init(vocabulary: XMLVocabulary, limits: XMLLimits = XMLLimits()) {
@@ -123,7 +126,11 @@ package final class XMLFragmentReader {
 
     /// The one element in `octets`; nil where there is none, or not one alone. It is good until the next call.
     package func read(_ octets: ByteBuffer) -> XMLElement? {
+        // What a comment, a section or an instruction leaves open would swallow the next one's beginning.
+        guard !Self.hasDeclaration(octets) else { return nil }
+        if fed > Self.fedLimit { self.parser = nil }
         let parser = self.parser ?? fresh()
+        fed += octets.readableBytes
         var whole = ByteBuffer()
         whole.reserveCapacity(octets.readableBytes + 7)
         // One element around it: what closes more than it opened makes two of them, or none.
@@ -143,7 +150,17 @@ package final class XMLFragmentReader {
         return inner
     }
 
+    private static func hasDeclaration(_ octets: ByteBuffer) -> Bool {
+        var isOpen = false
+        for octet in octets.readableBytesView {
+            if isOpen, octet == UInt8(ascii: "!") || octet == UInt8(ascii: "?") { return true }
+            isOpen = octet == UInt8(ascii: "<")
+        }
+        return false
+    }
+
     private func fresh() -> XMLStreamParser {
+        fed = 0
         let parser = XMLStreamParser(vocabulary: vocabulary, limits: limits)
         parser.feed(ByteBuffer(staticString: "<x>"))
         self.parser = parser

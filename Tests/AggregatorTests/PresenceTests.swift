@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import AdapterHarness
 import AdapterKit
-import Aggregator
 import EnvelopeModel
 import NIOCore
 import Testing
+
+@testable import Aggregator
 
 /// Presence through the core: who may say what for whom, and what stands in the book.
 @Suite("Presence in the core")
@@ -133,6 +134,21 @@ struct CorePresenceTests {
         world.scheduler.advance(by: .seconds(11))
         #expect(world.network.settlements.last?.outcome.code == .timedOut)
         #expect(world.balances)
+    }
+
+    @Test("IMX 4.6.1, S42: what is remembered of attributes is bounded in octets, whoever fills it")
+    func cacheBound() throws {
+        var cache = AttributeCache()
+        let value = ByteBuffer(repeating: 0x61, count: 8_000)
+        var most = 0
+        for number in 0..<10_000 {
+            let subject = try #require(Address("u\(number)@far.example"))
+            cache.keep([Attribute("alias", value: value, seconds: 60)], of: subject, for: ann, now: .start)
+            most = max(most, cache.octets)
+            #expect(cache.octets > 0)
+        }
+        #expect(most > 8_000_000)
+        #expect(most <= 32 << 20)
     }
 
     @Test("IMX 4.6.1: what rides on a message serves the next request, for its recipient alone and for its time")

@@ -60,6 +60,7 @@ struct FragmentTests {
             "", "x", "<x", "<x>", "<x/><y/>", "<x/>y", " <x/>", "</i>", "<x/></i><i><y/>", "</i></x>", "<x><![CDATA[",
             "<!--c--><x/>",
             "<?p?><x/>", "<!DOCTYPE x><x/>", "<x>&e;</x>", "<p:x/>", "\u{FEFF}<x/>", "<x a='1' a='2'/>", "<x>\u{1}</x>",
+            "<x/></i><!-- ", "<x/></i><![CDATA[", "<x/></i><?p ", "<x><!--c--></x>",
         ]
     )
     func refused(_ text: String) {

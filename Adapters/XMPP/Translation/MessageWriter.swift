@@ -23,13 +23,22 @@ struct MessageWriter {
         case refused(Outcome)
     }
 
+    /// The most octets of a stanza that is written: what is taken from a server is no more either.
+    static let stanzaLimit = 262_144
+
     /// Writes `envelope` as a stanza whose sender is shown in `form`.
     func write(_ envelope: Envelope, as form: AddressForm, to buffer: inout ByteBuffer) -> Result {
         let start = buffer.writerIndex
         var losses: [Loss] = []
         let result = write(envelope, form, &buffer, &losses)
         switch result {
-        case .success(let fingerprint): return .written(fingerprint: fingerprint, losses: losses)
+        case .success(let fingerprint):
+            // Markup grows when it is written, and a server that is sent too large a stanza closes the whole stream.
+            guard buffer.writerIndex - start <= Self.stanzaLimit else {
+                buffer.moveWriterIndex(to: start)
+                return .refused(Outcome(.tooLarge, "more than \(Self.stanzaLimit) octets as a stanza"))
+            }
+            return .written(fingerprint: fingerprint, losses: losses)
         case .failure(let refusal):
             buffer.moveWriterIndex(to: start)
             return .refused(refusal.outcome)

@@ -28,7 +28,7 @@ struct AttributeCache {
     private static let valueLimit = 8_192
     private static let octetLimit = 32 << 20
     private var entries: [Key: Entry] = [:]
-    private var octets = 0
+    private(set) var octets = 0
 
     /// Keeps what came with `envelope`.
     mutating func keep(_ envelope: Envelope, now: Instant) {
@@ -40,7 +40,7 @@ struct AttributeCache {
     mutating func keep(_ attributes: [Attribute], of subject: Address, for requester: Address, now: Instant) {
         let key = Key(requester: requester.detached, subject: subject.detached)
         var entry = entries[key] ?? Entry(attributes: [:])
-        octets -= entry.octets
+        octets -= entries[key]?.octets ?? 0
         for attribute in attributes {
             guard let seconds = attribute.seconds, seconds > 0, let value = attribute.value,
                 value.readableBytes <= Self.valueLimit, attribute.key.utf8.count <= Attribute.keyLimit,

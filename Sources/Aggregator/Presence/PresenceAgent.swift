@@ -15,6 +15,8 @@ final class PresenceAgent: Adapter {
     /// and must not fill it.
     private var shares: [Pair: Share] = [:]
     private static let shareLimit = 1_024
+    /// The most that waits for one pair; the desk tries the rest again later.
+    private static let waitingLimit = 100_000
     private var open: [UInt64: Open] = [:]
     private var lastToken: UInt64 = 0
 
@@ -51,13 +53,14 @@ final class PresenceAgent: Adapter {
         for settlement in batch {
             guard let open = open.removeValue(forKey: settlement.token) else { continue }
             desk.settled(open.token, settlement.outcome, at: host.scheduler.now)
-            guard var share = shares[open.pair] else { continue }
-            share.underWay -= 1
-            while share.underWay < Self.shareLimit, let request = share.waiting.popFirst() {
-                share.underWay += 1
+            // In its place: a copy of the share would copy all that waits.
+            shares[open.pair]?.underWay -= 1
+            if let request = shares[open.pair]?.waiting.popFirst() {
+                shares[open.pair]?.underWay += 1
                 next.append(request)
+            } else if shares[open.pair]?.underWay == 0 {
+                shares[open.pair] = nil
             }
-            shares[open.pair] = share.underWay > 0 ? share : nil
         }
         if !next.isEmpty { submit(next) }
     }
@@ -69,8 +72,11 @@ final class PresenceAgent: Adapter {
             if shares[pair, default: Share()].underWay < Self.shareLimit {
                 shares[pair, default: Share()].underWay += 1
                 now.append(request)
-            } else {
+            } else if let count = shares[pair]?.waiting.count, count < Self.waitingLimit {
                 shares[pair]?.waiting.append(request)
+            } else {
+                let outcome = Outcome(.shortOfResources, "too much presence waits for the domain", retryAfter: 30)
+                core.desk?.settled(request.token, outcome, at: host.scheduler.now)
             }
         }
         if !now.isEmpty { submit(now) }

@@ -186,6 +186,7 @@ final class Node {
 
     func start() {
         core.start()
+        core.rulesChanged()  // rules may be others than those under which subscriptions were granted
         snapshot()
         watch?.start()
         for problem in PeerParts.problems(security, configuration) {

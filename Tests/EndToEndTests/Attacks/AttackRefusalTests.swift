@@ -108,9 +108,9 @@ extension EndToEnd.AttackRefusalTests {
             greeted("an unknown request", 5008, "record-5008", "outcome=5008", request(0x0777)),
             greeted(
                 "a notification",
-                5008,
-                "record-5008",
-                "outcome=5008",
+                5005,
+                "data-5005",
+                "outcome=5005",
                 request(
                     0x0031,
                     address + other + RawPeer.field(0x0131, Array("s1".utf8)) + RawPeer.field(0x0133, [1])
