@@ -94,7 +94,7 @@ struct CorePresenceTests {
         #expect(world.balances)
     }
 
-    @Test("RFC2779 2.1.1: where presence is not served, the asker is told, and messages go on")
+    @Test("C.2: where presence is not served, the asker is told, and messages go on")
     func unserved() throws {
         world.core.serve(try domain("bare.example"), .init(domainClass: DomainClass(), adapter: "operator"))
         let bare = try #require(Address("x@bare.example"))

@@ -39,7 +39,7 @@ import Testing
         #expect(decided > 1000)
     }
 
-    @Test("IMX 2.2: among a hundred thousand rules each case finds its own")
+    @Test("RFC2779 2.3.1: among a hundred thousand rules each case finds its own")
     func manyRules() throws {
         let rules = try (0..<100_000).map {
             try rule("deny", "message", to: "u\($0 % 1000)@a.example", for: "p\($0)@b.example")

@@ -97,7 +97,7 @@ import Testing
         #expect(try send(21, .renewal, at: at(0), &spam).compactMap { $0 } == [.domain])
     }
 
-    @Test("IMX 6.4(5): strangers are refused, or limited, until the recipient has written to them or approved them")
+    @Test("IMX 6.4(4): strangers are refused, or limited, until the recipient has written to them or approved them")
     func strangers() throws {
         let refusing = Self.budgets(firstContact: "refuse")
         var spam = SpamGuard(SpamSettings(plain: refusing))

@@ -65,7 +65,9 @@ struct BlockingTests {
         #expect(a.service.granted == [Pair(watcher: watcher, presentity: blocker)])
     }
 
-    @Test("RFC2779 2.3.1, 2.3.2, 5.1.13: rules decide without the presentity, and who is denied is told so")
+    @Test(
+        "RFC2779 2.3.1, RFC2779 2.3.2, RFC2779 5.1.13: rules decide without the presentity, and who is denied is told so"
+    )
     func denies() {
         b.verdict = { _, _ in .deny }
         a.watch(watcher, blocker)
@@ -75,7 +77,7 @@ struct BlockingTests {
     }
 
     @Test(
-        "RFC2779 2.3.1, 2.3.3: rules that change reach live subscriptions, and what was shown is not served any longer"
+        "RFC2779 2.3.1, RFC2779 2.3.3: rules that change reach live subscriptions, and what was shown is not served any longer"
     )
     func rulesChange() {
         let pair = Pair(watcher: watcher, presentity: blocker)

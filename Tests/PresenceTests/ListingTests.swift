@@ -16,7 +16,7 @@ struct ListingTests {
         node.desk.entries(limit: 10) { _ in true }.map(\.state)
     }
 
-    @Test("RFC2779 5.1.10, 5.1.11: each side can say what a subscription is in, all its life long")
+    @Test("RFC2779 5.1.10, RFC2779 5.1.11: each side can say what a subscription is in, all its life long")
     func life() {
         let (a, b) = (world.add("a.example"), world.add("b.example"))
         b.service.answer = { _ in nil }

@@ -14,7 +14,7 @@ struct StormTests {
     private static let lease: UInt32 = 300
 
     @Test(
-        "RFC2779 5.2.2, 3.2.5, A.1-2: views equal states within one lease after the last fault",
+        "RFC2779 5.2.2, RFC2779 3.2.5, A.1-2: views equal states within one lease after the last fault",
         arguments: 1...schedules
     )
     func storm(seed: Int) {

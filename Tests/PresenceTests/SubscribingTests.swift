@@ -41,7 +41,7 @@ struct SubscribingTests {
     }
 
     @Test(
-        "RFC2779 2.3.7, 3.2.2: while the presentity has not decided, the watcher hears nothing and nobody is asked twice"
+        "RFC2779 2.3.7, RFC2779 3.2.2: while the presentity has not decided, the watcher hears nothing and nobody is asked twice"
     )
     func waits() {
         b.service.answer = { _ in nil }
@@ -66,7 +66,7 @@ struct SubscribingTests {
         #expect(b.desk.count == (watched: 0, watching: 0))
     }
 
-    @Test("RFC2779 5.1.16, 5.1.9: the presentity takes it back at will, and the watcher is told")
+    @Test("RFC2779 5.1.16, RFC2779 5.1.9: the presentity takes it back at will, and the watcher is told")
     func takesBack() {
         befriend()
         b.refuse(juliet, romeo)
