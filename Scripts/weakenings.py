@@ -235,10 +235,10 @@ WEAKENINGS = [
         "IMXWireTests.ConnectionTests/stray"),
     Weakening(
         "unasked-notify", "S14", "a notification of a pair that nobody has proved is taken",
-        [("IMXFront/IMXFront+Presence.swift", "return deny(from, to, .notify, tag, on: connection)",
+        [("IMXFront/IMXFront+Presence.swift", "return deny(from, to, type, tag, on: connection)",
           "if isWeak(\"unasked-notify\") {\n"
-          "                return connection.machine.answer(AnswerRecord(.delivered), to: .notify, tag: tag, now: now)\n"
-          "            }\n            return deny(from, to, .notify, tag, on: connection)")],
+          "                return connection.machine.answer(AnswerRecord(.delivered), to: type, tag: tag, now: now)\n"
+          "            }\n            return deny(from, to, type, tag, on: connection)")],
         "AttackNameTests/notification"),
     Weakening(
         "redirect-by-strangers", "S15", "whoever we dialled may send a domain elsewhere, trusted or not",

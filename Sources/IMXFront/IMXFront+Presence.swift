@@ -14,50 +14,47 @@ import struct NIOCore.ByteBuffer
 extension IMXFront {
     // IMX 6.2.2.1(1): nobody watches in the name of another domain.
     func take(_ record: SubscribeRecord, tag: UInt32, on connection: FrontConnection) {
-        let (from, to) = (record.watcher.domain, record.target.domain)
-        guard let pair = connection.trustedPair(from, to, now: now) else {
-            return deny(from, to, .subscribe, tag, on: connection)
+        take(.subscribe, .subscribe, record.watcher.domain, record.target.domain, record.handling, tag, connection) {
+            record.envelope(source: $0.source, destination: $0.target, messageID: $1, deadline: $2, freshTrace: $3)
         }
-        let envelope = record.envelope(
-            source: pair.source,
-            destination: pair.target,
-            messageID: host.makeMessageID(native: nil),
-            deadline: presenceDeadline(record.handling.deadline),
-            freshTrace: host.makeTraceID()
-        )
-        submit(envelope, .subscribe, tag, on: connection)
     }
 
     // IMX 6.2.2.1(2): nobody tells the state of another domain's users.
     func take(_ record: NotifyRecord, tag: UInt32, on connection: FrontConnection) {
-        let (from, to) = (record.presentity.domain, record.watcher.domain)
-        guard let pair = connection.trustedPair(from, to, now: now) else {
-            return deny(from, to, .notify, tag, on: connection)
+        take(.notify, .notify, record.presentity.domain, record.watcher.domain, record.handling, tag, connection) {
+            record.envelope(source: $0.source, destination: $0.target, messageID: $1, deadline: $2, freshTrace: $3)
         }
-        let envelope = record.envelope(
-            source: pair.source,
-            destination: pair.target,
-            messageID: host.makeMessageID(native: nil),
-            deadline: presenceDeadline(record.handling.deadline),
-            freshTrace: host.makeTraceID()
-        )
-        submit(envelope, .notify, tag, on: connection)
     }
 
     // IMX 6.2.2.1(1): nor does anybody ask in the name of another domain.
     func take(_ record: GetRecord, tag: UInt32, on connection: FrontConnection) {
-        let (from, to) = (record.requester.domain, record.subject.domain)
-        guard let pair = connection.trustedPair(from, to, now: now) else {
-            return deny(from, to, .get, tag, on: connection)
+        take(.get, .get, record.requester.domain, record.subject.domain, record.handling, tag, connection) {
+            record.envelope(source: $0.source, destination: $0.target, messageID: $1, deadline: $2, freshTrace: $3)
         }
-        let envelope = record.envelope(
-            source: pair.source,
-            destination: pair.target,
-            messageID: host.makeMessageID(native: nil),
-            deadline: presenceDeadline(record.handling.deadline),
-            freshTrace: host.makeTraceID()
+    }
+
+    /// Submits what `read` makes of a request, where its pair of domains is trusted on the connection.
+    private func take(
+        _ type: RecordType,
+        _ kind: RequestToken.Kind,
+        _ from: ByteBuffer,
+        _ to: ByteBuffer,
+        _ handling: Handling,
+        _ tag: UInt32,
+        _ connection: FrontConnection,
+        read: (FrontConnection.TrustedPair, MessageID, Instant, TraceID) -> Envelope?
+    ) {
+        guard let pair = connection.trustedPair(from, to, now: now) else {
+            return deny(from, to, type, tag, on: connection)
+        }
+        // IMX-1 §5.4: ten seconds where the peer does not say.
+        let envelope = read(
+            pair,
+            host.makeMessageID(native: nil),
+            deadline(handling.deadline ?? 10_000),
+            host.makeTraceID()
         )
-        submit(envelope, .get, tag, on: connection)
+        submit(envelope, kind, tag, on: connection)
     }
 
     // IMX 4.6.1: attributes count only where their subject's domain is the sender's.
@@ -87,11 +84,6 @@ extension IMXFront {
         host.note(envelope.trace, "received from \(connection.peerName)")
         let token = RequestToken(connection.handle, tag: tag, kind)
         submissions.append(Submission(token: token.rawValue, envelope: envelope))
-    }
-
-    /// IMX-1 §5.4: ten seconds where the peer does not say.
-    private func presenceDeadline(_ milliseconds: UInt32?) -> Instant {
-        deadline(milliseconds ?? 10_000)
     }
 }
 

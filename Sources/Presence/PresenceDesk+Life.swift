@@ -231,6 +231,10 @@ extension PresenceDesk {
                 orders.append(.ask(presentity: presentity, watcher: watcher, name: nil))
             } else if hasLease(row), !flags.contains(.polite) {
                 probe(row)
+            } else if hasLease(row), flags.contains(.unsure) {
+                // After a restart everybody hears once; who is blocked politely hears the same.
+                watched[row].flags.remove(.unsure)
+                notify(row)
             }
         case .gone:
             statesByRow[row] = nil

@@ -60,10 +60,6 @@ extension StateDatabase {
     /// The most subscriptions whose changes may wait for the disk.
     static let pendingChangesLimit = 500_000
 
-    /// How many changes could not be kept, because the disk was too slow or failed. What is lost is learnt again within
-    /// one lease.
-    public var lostChanges: UInt64 { lostSubscriptionChanges }
-
     /// Keeps changes, in order. Never waits.
     public func record(_ changes: [SubscriptionChange]) {
         schedule { $0.take(changes) }

@@ -129,7 +129,9 @@ public final class StateDatabase: Sendable {
     /// How often what a domain has proved could not be kept, because the disk was too slow or failed.
     public var lostTrust: UInt64 { pending.withLock(\.lostTrust) }
 
-    var lostSubscriptionChanges: UInt64 { pending.withLock(\.lostChanges) }
+    /// How many changes of subscriptions could not be kept, because the disk was too slow or failed. What is lost is
+    /// learnt again within one lease.
+    public var lostChanges: UInt64 { pending.withLock(\.lostChanges) }
 
     // MARK: The event loop's calls
 

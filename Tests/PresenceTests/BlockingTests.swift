@@ -34,6 +34,14 @@ struct BlockingTests {
             b.set(blocker, isPolite ? "online \(number)" : nil)
             world.run(for: .seconds(1_000))
         }
+        // A restart there, and a link that is gone for longer than the grace.
+        b.kill()
+        b.start()
+        world.run(for: .seconds(10))
+        b.setLink(false)
+        world.run(for: .seconds(100))
+        b.setLink(true)
+        world.run(for: .seconds(10))
         a.unwatch(watcher, blocker)
         world.run(for: .seconds(10))
         a.tell(.wants(watcher: watcher, presentity: blocker))

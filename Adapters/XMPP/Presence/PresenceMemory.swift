@@ -36,10 +36,11 @@ struct PresenceMemory {
     /// The most documents that are remembered.
     static let documentLimit = 64
 
-    /// Forgets all that the link had to do with.
+    /// Forgets all that the link had to do with. What users were shown is not: their clients show it still, and what has
+    /// gone meanwhile is to be taken back.
     mutating func linkIsDown() {
         told.removeAll()
-        shown.removeAll()
+        shown.wantAll()
         asked.removeAll()
         waiting.removeAll()
         probes.removeAll()

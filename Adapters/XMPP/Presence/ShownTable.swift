@@ -4,7 +4,7 @@ import EnvelopeModel
 import struct NIOCore.ByteBuffer
 
 /// What users here have been shown of foreign presentities, so that each change is written once and what vanishes is
-/// taken back (standards reference F.3). Bounded; forgotten with the link.
+/// taken back (standards reference F.3). Bounded.
 struct ShownTable {
     /// One stanza that is due.
     struct Due {
@@ -55,8 +55,10 @@ struct ShownTable {
         return old.entries.map { Due(resource: $0.resource, isAvailable: false) }
     }
 
-    /// Forgets everything.
-    mutating func removeAll() { shown.removeAll() }
+    /// Has the next state of every pair written whole: the link was lost, and what was written last may be too.
+    mutating func wantAll() {
+        for pair in shown.keys { shown[pair]?.isWanted = true }
+    }
 
     /// What is due where the presentity is not there.
     mutating func showNothing(_ pair: Int) -> [Due] {

@@ -53,11 +53,15 @@ extension AggregatorCore {
     func presenceMoved(_ domains: Set<Domain>) {
         guard let desk else { return }
         turn {
+            var (up, down): ([Domain], [Domain]) = ([], [])
             for domain in domains {
                 let port = directory[domain].flatMap { row in ports.first { $0.name == row.adapter } }
                 // A domain that is gone has nobody to wait for.
-                desk.linkChanged(of: [domain], isUp: port.map { $0.linkState == .up } ?? true, at: now)
+                if port.map({ $0.linkState == .up }) ?? true { up.append(domain) } else { down.append(domain) }
             }
+            // One walk over the rows for all of them.
+            if !up.isEmpty { desk.linkChanged(of: up, isUp: true, at: now) }
+            if !down.isEmpty { desk.linkChanged(of: down, isUp: false, at: now) }
             watchPresence()
         }
     }
