@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "IMXFrontTests",
             dependencies: [
-                "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel", "Store",
+                "TestSupport", "IMXFront", "IMXWire", "Aggregator", "AdapterHarness", "AdapterKit", "EnvelopeModel",
+                "Store",
                 "Discovery", "Presence", "Telemetry", "TransportSecurity", nio, posix, logging,
             ]
         ),
@@ -132,17 +133,20 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
-        .testTarget(name: "PresenceTests", dependencies: ["Presence", "AdapterKit", "EnvelopeModel", nio]),
+        .testTarget(
+            name: "PresenceTests",
+            dependencies: ["TestSupport", "Presence", "AdapterKit", "EnvelopeModel", nio]
+        ),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "EnvelopeModel"]),
         .testTarget(name: "PolicyTests", dependencies: ["Policy", "Configuration", "EnvelopeModel", nio]),
         .testTarget(name: "MessageFormatsTests", dependencies: ["MessageFormats", "EnvelopeModel", nio]),
         .testTarget(
             name: "StoreTests",
             dependencies: [
-                "Store", "Telemetry", "EnvelopeModel", logging, .product(name: "GRDB", package: "GRDB.swift"),
+                "Store", "Telemetry", "EnvelopeModel", nio, logging, .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
-        .testTarget(name: "DiscoveryTests", dependencies: ["Discovery", "EnvelopeModel", nio, posix]),
+        .testTarget(name: "DiscoveryTests", dependencies: ["Discovery", "EnvelopeModel", "TestSupport", nio, posix]),
         .testTarget(
             name: "TransportSecurityTests",
             dependencies: [
@@ -150,7 +154,7 @@ let package = Package(
                 posix, nioSSL,
             ]
         ),
-        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", nio]),
+        .testTarget(name: "IMXWireTests", dependencies: ["EnvelopeModel", "IMXWire", "TestSupport", nio]),
         .testTarget(name: "XMLStreamTests", dependencies: ["XMLStream", nio]),
         .testTarget(
             name: "XMPPAdapterTests",

@@ -66,7 +66,7 @@ public final class AggregatorCore {
     /// Whether somebody may know who watches a user here; the user alone where nothing is said.
     package var mayKnowWatchers: ((_ requester: Address, _ user: Address) -> Bool)?
     /// Called with what is to be written to disk of subscriptions, at the end of a turn.
-    package var onPresenceChanges: (([PresenceChange]) -> Void)?
+    package var onPresenceChanges: (([SubscriptionChange]) -> Void)?
     /// Called with every outcome other than "delivered".
     public var onFailure: ((FailedEnvelope) -> Void)?
 

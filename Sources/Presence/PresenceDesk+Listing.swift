@@ -5,7 +5,7 @@ package import EnvelopeModel
 extension PresenceDesk {
     /// One subscription as people see it.
     package struct Entry: Sendable, Hashable {
-        package let side: PresenceSide
+        package let side: SubscriptionRecord.Side
         package let watcher: Address
         package let presentity: Address
         /// What it is in.

@@ -60,7 +60,9 @@ extension PresenceDesk {
     func forget(watchedRow row: UInt32) {
         let (w, p) = (watched[row].watcher, watched[row].presentity)
         if watched[row].flags.contains(.stored) {
-            changes.append(.remove(.watched, watcher: watcher(ofWatched: row), presentity: presentity(ofWatched: row)))
+            changes.append(
+                .remove(.init(.watched, watcher: watcher(ofWatched: row), presentity: presentity(ofWatched: row)))
+            )
         }
         if watched[row].flags.contains(.charged) { count(-1, of: parties.domain(w), in: &rowsOfDomain) }
         count(-1, of: parties.domain(p), in: &rowsOfHosted)
@@ -75,7 +77,7 @@ extension PresenceDesk {
         let (w, p) = (watching[row].watcher, watching[row].presentity)
         if watching[row].flags.contains(.stored) {
             changes.append(
-                .remove(.watching, watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row))
+                .remove(.init(.watching, watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
             )
         }
         count(-1, of: parties.domain(w), in: &rowsOfHosted)

@@ -66,7 +66,7 @@ package final class PresenceDesk {
     /// Called with what adapters are to do, in order, once a call is over.
     package var orders: [PresenceOrder] = []
     package var requests: [Request] = []
-    package var changes: [PresenceChange] = []
+    package var changes: [SubscriptionChange] = []
     package internal(set) var counters = PresenceCounters()
     var parties = PartyTable()
     var watched: SubscriptionTable

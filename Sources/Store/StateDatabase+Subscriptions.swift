@@ -6,57 +6,6 @@ import NIOCore
 
 /// Subscriptions, so that a restart changes nothing for anybody (RFC 3859 §3.4).
 extension StateDatabase {
-    /// One side of a subscription.
-    public struct SubscriptionRecord: Sendable, Hashable {
-        /// Which side: 0 where users here are watched, 1 where they watch.
-        public var side: UInt8
-        /// Who watches.
-        public var watcher: Address
-        /// Who is watched.
-        public var presentity: Address
-        /// The subscription's identifier; none where there is no lease.
-        public var id: [UInt8]
-        /// What it is in, as the program counts it.
-        public var flags: UInt16
-        /// When the lease is over; nil where there is none.
-        public var expires: WallTime?
-        /// The number of the last notification.
-        public var sequence: UInt64
-
-        /// Makes a record.
-        public init(
-            side: UInt8,
-            watcher: Address,
-            presentity: Address,
-            id: [UInt8],
-            flags: UInt16,
-            expires: WallTime?,
-            sequence: UInt64
-        ) {
-            self.side = side
-            self.watcher = watcher
-            self.presentity = presentity
-            self.id = id
-            self.flags = flags
-            self.expires = expires
-            self.sequence = sequence
-        }
-    }
-
-    /// Something that happened to a subscription.
-    public enum SubscriptionChange: Sendable, Hashable {
-        /// It is as the record says.
-        case save(SubscriptionRecord)
-        /// It is gone.
-        case remove(side: UInt8, watcher: Address, presentity: Address)
-    }
-
-    struct SubscriptionKey: Hashable {
-        let side: UInt8
-        let watcher: Address
-        let presentity: Address
-    }
-
     /// The most subscriptions whose changes may wait for the disk.
     static let pendingChangesLimit = 500_000
 
@@ -75,12 +24,13 @@ extension StateDatabase {
             while let row = try rows.next() {
                 // By place and not by name: there may be a million.
                 guard let watcher = try address(row, 1), let presentity = try address(row, 2) else { continue }
+                guard let side = SubscriptionRecord.Side(rawValue: UInt8(truncatingIfNeeded: row[0] as Int64)) else {
+                    continue
+                }
                 body(
                     SubscriptionRecord(
-                        side: UInt8(truncatingIfNeeded: row[0] as Int64),
-                        watcher: watcher,
-                        presentity: presentity,
-                        id: try row.withUnsafeData(atIndex: 3) { $0.map(Array.init) ?? [] },
+                        key: .init(side, watcher: watcher, presentity: presentity),
+                        id: try row.withUnsafeData(atIndex: 3) { $0.map { ByteBuffer(bytes: $0) } ?? ByteBuffer() },
                         flags: UInt16(truncatingIfNeeded: row[4] as Int64),
                         expires: (row[5] as Int64?).map { WallTime(milliseconds: $0) },
                         sequence: UInt64(bitPattern: row[6] as Int64)
@@ -126,23 +76,15 @@ extension StateDatabase {
             switch change {
             case .save(let record):
                 try save.execute(arguments: [
-                    Int(record.side), record.watcher.description, record.presentity.description, Data(record.id),
+                    Int(record.key.side.rawValue), record.key.watcher.description, record.key.presentity.description,
+                    Data(record.id.readableBytesView),
                     Int(record.flags), record.expires?.milliseconds, Int64(bitPattern: record.sequence),
                 ])
-            case .remove(let side, let watcher, let presentity):
-                try remove.execute(arguments: [Int(side), watcher.description, presentity.description])
+            case .remove(let key):
+                try remove.execute(arguments: [
+                    Int(key.side.rawValue), key.watcher.description, key.presentity.description,
+                ])
             }
-        }
-    }
-}
-
-extension StateDatabase.SubscriptionChange {
-    var key: StateDatabase.SubscriptionKey {
-        switch self {
-        case .save(let record):
-            .init(side: record.side, watcher: record.watcher, presentity: record.presentity)
-        case .remove(let side, let watcher, let presentity):
-            .init(side: side, watcher: watcher, presentity: presentity)
         }
     }
 }

@@ -69,7 +69,7 @@ public final class StateDatabase: Sendable {
     struct Pending {
         var outcomes: [OutcomeRecord] = []
         var trust: [Domain: TrustRecord] = [:]
-        var changes: [SubscriptionKey: SubscriptionChange] = [:]
+        var changes: [SubscriptionRecord.Key: SubscriptionChange] = [:]
         var totals: (LedgerTotals, WallTime)?
         var isScheduled = false
         var lost: UInt64 = 0

@@ -6,6 +6,7 @@ import EnvelopeModel
 import IMXWire
 import Logging
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXFront

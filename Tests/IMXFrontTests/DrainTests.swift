@@ -5,6 +5,7 @@ import Aggregator
 import EnvelopeModel
 import IMXWire
 import Store
+import TestSupport
 import Testing
 
 @testable import IMXFront

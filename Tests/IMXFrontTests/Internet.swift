@@ -9,6 +9,7 @@ import Logging
 import NIOCore
 import Presence
 import Store
+import TestSupport
 import Testing
 import TransportSecurity
 

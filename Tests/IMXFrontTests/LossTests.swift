@@ -7,6 +7,7 @@ import Foundation
 import IMXFront
 import IMXWire
 import Store
+import TestSupport
 import Testing
 
 /// How many random schedules a run tries; IMX_SCHEDULES=2000 in the environment makes it thorough.

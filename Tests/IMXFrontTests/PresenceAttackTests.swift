@@ -4,6 +4,7 @@ import AdapterKit
 import EnvelopeModel
 import IMXWire
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXFront

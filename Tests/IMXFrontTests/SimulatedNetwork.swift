@@ -6,6 +6,7 @@ import EnvelopeModel
 import IMXFront
 import IMXWire
 import NIOCore
+import TestSupport
 import TransportSecurity
 
 /// TCP without sockets: octet streams between transports, on a virtual clock, in chunks of random size, which a test
@@ -215,20 +216,5 @@ final class SimulatedTransport: Transport {
     func lost(_ handle: ConnectionHandle, _ reason: String) {
         streams[handle] = nil
         delegate?.closed(handle, reason: reason)
-    }
-}
-
-/// A generator whose every run can be repeated from its seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z &>> 31)
     }
 }

@@ -2,6 +2,7 @@
 import EnvelopeModel
 import Foundation
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -67,7 +68,7 @@ import Testing
         "S04, G.3-5: two different (source, target, token) never give one MAC input, the suffix case of CVE-2016-0756 included"
     )
     func splicing() throws {
-        var generator = SeededGenerator(state: 4)
+        var generator = SeededGenerator(seed: 4)
         let secret = try #require(Octets32(range(0, 32)))
         let letters = Array("ab.".utf8)
         var seen: [ByteBuffer: String] = [:]

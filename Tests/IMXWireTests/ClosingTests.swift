@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -190,7 +191,7 @@ private func close(_ lastTag: UInt32, _ code: OutcomeCode = .delivered) -> ByteB
     @Test("I.1.3: tags are unique among what is in flight, and their order outlives their answers")
     func order() {
         var window = RequestWindow(space: 3)
-        var generator = SeededGenerator(state: 7)
+        var generator = SeededGenerator(seed: 7)
         var open: [(tag: UInt32, cookie: UInt64)] = []
         for cookie in 0..<20_000 as Range<UInt64> {
             let tag = window.add(.message, cookie: cookie)

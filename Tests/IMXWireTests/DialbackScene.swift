@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -9,7 +10,7 @@ import Testing
 struct DialbackScene {
     var acceptor: DialbackAcceptor
     var claimant: DialbackClaimant
-    var generator = SeededGenerator(state: 1)
+    var generator = SeededGenerator(seed: 1)
     var now = Instant(nanoseconds: 1_000_000_000_000)
     let first = ConnectionHandle(rawValue: 1)
     let leg = ConnectionHandle(rawValue: 2)

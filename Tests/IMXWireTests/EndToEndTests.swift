@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -9,7 +10,7 @@ import Testing
 private struct TwoConnections {
     var first = Pair(authenticated: false)
     var second = Pair(authenticated: false)
-    var generator = SeededGenerator(state: 3)
+    var generator = SeededGenerator(seed: 3)
     var a = DialbackAcceptor()
     var b: DialbackClaimant
     let handle = (first: ConnectionHandle(rawValue: 1), second: ConnectionHandle(rawValue: 2))

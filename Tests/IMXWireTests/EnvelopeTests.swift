@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -186,7 +187,7 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
 
     @Test("IMX 4.2.2: the wire's check of a domain is the model's", arguments: 1...10 as ClosedRange<UInt64>)
     func domains(seed: UInt64) {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let letters = Array("aaabz09--..AZ_é@ ".utf8)
         for _ in 0..<2000 {
             let count = Int.random(in: 0...12, using: &generator)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -8,7 +9,7 @@ import Testing
 // B is honest, serves b.example and has something for m.example. M serves m.example, is hostile, and wants A to take
 // M's own connection for one of b.example.
 private struct Relay {
-    var generator = SeededGenerator(state: 5)
+    var generator = SeededGenerator(seed: 5)
     let now = Instant(nanoseconds: 1_000_000_000_000)
     var a = DialbackAcceptor()
     var b: DialbackClaimant

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -46,7 +47,7 @@ private func names(_ events: [Inbound]) -> [String] {
 
     @Test("I.1.4: pieces of random size, all read before any record is taken", arguments: 1...20 as ClosedRange<UInt64>)
     func batches(seed: UInt64) throws {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         var rest = try stream()
         var lone = opened()
         var events: [Inbound] = []
@@ -112,7 +113,7 @@ private func names(_ events: [Inbound]) -> [String] {
         arguments: 1...40 as ClosedRange<UInt64>
     )
     func mutations(seed: UInt64) throws {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let stream = try stream()
         for _ in 0..<40 {
             var changed = stream
@@ -131,7 +132,7 @@ private func names(_ events: [Inbound]) -> [String] {
         arguments: 1...20 as ClosedRange<UInt64>
     )
     func noise(seed: UInt64) {
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         for _ in 0..<40 {
             var noise = ByteBuffer()
             for _ in 0..<64 { noise.writeInteger(generator.next() & 0x0F0F_0F0F_FFFF_FFFF) }

@@ -2,6 +2,7 @@
 import AdapterKit
 import EnvelopeModel
 import NIOCore
+import TestSupport
 
 @testable import Presence
 
@@ -110,16 +111,11 @@ final class Node {
     private(set) var life = 0
     private(set) var isRunning = true
     /// What stands on disk.
-    private var disk: [Key: PresenceRecord] = [:]
+    private var disk: [SubscriptionRecord.Key: SubscriptionRecord] = [:]
     let service = Service()
     private(set) var isLinked = true
     var verdict: (Address, Address) -> PresenceVerdict = { _, _ in .ask }
     var lease: ClosedRange<UInt32> = 60...1_800
-
-    private struct Key: Hashable {
-        let side: PresenceSide
-        let pair: Pair
-    }
 
     init(_ domain: Domain, _ world: World, _ settings: PresenceDesk.Settings) {
         self.domain = domain
@@ -200,12 +196,10 @@ final class Node {
         desk.lease = { [unowned self] _ in lease }
     }
 
-    private func write(_ change: PresenceChange) {
+    private func write(_ change: SubscriptionChange) {
         switch change {
-        case .save(let record):
-            disk[Key(side: record.side, pair: Pair(watcher: record.watcher, presentity: record.presentity))] = record
-        case .remove(let side, let watcher, let presentity):
-            disk[Key(side: side, pair: Pair(watcher: watcher, presentity: presentity))] = nil
+        case .save(let record): disk[record.key] = record
+        case .remove(let key): disk[key] = nil
         }
     }
 
@@ -222,7 +216,7 @@ final class Node {
         life += 1
         desk = Self.makeDesk(settings, world)
         attend()
-        for record in disk.values.sorted(by: { "\($0.watcher)\($0.presentity)" < "\($1.watcher)\($1.presentity)" }) {
+        for record in disk.values.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             desk.restore(record)
         }
         tick()
@@ -319,21 +313,6 @@ final class Service {
             views[Pair(watcher: watcher, presentity: presentity)] = state == .none ? nil : state
         }
         return []
-    }
-}
-
-/// A generator whose every run can be repeated from its seed.
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z &>> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z &>> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z &>> 31)
     }
 }
 

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
 import Foundation
+import NIOCore
 import Testing
 
 @testable import Store
 
 @Suite("Subscriptions on disk")
 struct SubscriptionStoreTests {
-    private func record(_ number: Int, flags: UInt16 = 3) throws -> StateDatabase.SubscriptionRecord {
-        StateDatabase.SubscriptionRecord(
-            side: UInt8(number % 2),
-            watcher: try #require(Address("w\(number)@a.example")),
-            presentity: try #require(Address("p@b.example")),
-            id: Array(repeating: UInt8(truncatingIfNeeded: number), count: 16),
+    private func record(_ number: Int, flags: UInt16 = 3) throws -> SubscriptionRecord {
+        SubscriptionRecord(
+            key: .init(
+                number % 2 == 0 ? .watched : .watching,
+                watcher: try #require(Address("w\(number)@a.example")),
+                presentity: try #require(Address("p@b.example"))
+            ),
+            id: ByteBuffer(repeating: UInt8(truncatingIfNeeded: number), count: 16),
             flags: flags,
             expires: number == 0 ? nil : WallTime(milliseconds: Int64(number)),
             sequence: .max - UInt64(number)
@@ -29,14 +32,14 @@ struct SubscriptionStoreTests {
         let path = folder.appendingPathComponent("state.sqlite").path
         let database = try StateDatabase(path: path)
         let records = try (0..<500).map { try record($0) }
-        database.record(records.map(StateDatabase.SubscriptionChange.save))
+        database.record(records.map(SubscriptionChange.save))
         database.record([
             .save(try record(7, flags: 9)),
-            .remove(side: 1, watcher: records[9].watcher, presentity: records[9].presentity),
+            .remove(records[9].key),
         ])
         database.flush()
         // Another process opens the same file.
-        var found: [StateDatabase.SubscriptionRecord] = []
+        var found: [SubscriptionRecord] = []
         try StateDatabase(path: path).subscriptions { found.append($0) }
         var expected = Set(records)
         expected.remove(records[7])

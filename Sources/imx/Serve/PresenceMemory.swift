@@ -6,8 +6,6 @@ import Logging
 import Presence
 import Store
 
-import struct NIOCore.ByteBuffer
-
 /// Joins the presence desk to the core and to the disk.
 enum PresenceMemory {
     /// Takes up the subscriptions where an earlier process left them.
@@ -26,12 +24,12 @@ enum PresenceMemory {
         desk.lease = { [unowned core] in core.lease(of: $0) }
         var count = 0
         try database.subscriptions {
-            desk.restore(PresenceRecord($0))
+            desk.restore($0)
             count += 1
         }
         if count > 0 { logger.notice("subscriptions taken up", metadata: ["count": "\(count)"]) }
         core.attachPresence(desk)
-        core.onPresenceChanges = { changes in database.record(changes.map(StateDatabase.SubscriptionChange.init)) }
+        core.onPresenceChanges = { database.record($0) }
     }
 }
 
@@ -40,40 +38,5 @@ extension AggregatorConfiguration.DomainClass {
     var leaseSeconds: ClosedRange<UInt32> {
         let longest = UInt32(clamping: Int64(lease.seconds))
         return min(UInt32(clamping: Int64(leastLease.seconds)), longest)...longest
-    }
-}
-
-extension PresenceRecord {
-    fileprivate init(_ record: StateDatabase.SubscriptionRecord) {
-        self.init(
-            side: record.side == 0 ? .watched : .watching,
-            watcher: record.watcher,
-            presentity: record.presentity,
-            id: ByteBuffer(bytes: record.id),
-            flags: record.flags,
-            expires: record.expires,
-            sequence: record.sequence
-        )
-    }
-}
-
-extension StateDatabase.SubscriptionChange {
-    fileprivate init(_ change: PresenceChange) {
-        switch change {
-        case .save(let record):
-            self = .save(
-                StateDatabase.SubscriptionRecord(
-                    side: record.side.rawValue,
-                    watcher: record.watcher,
-                    presentity: record.presentity,
-                    id: Array(record.id.readableBytesView),
-                    flags: record.flags,
-                    expires: record.expires,
-                    sequence: record.sequence
-                )
-            )
-        case .remove(let side, let watcher, let presentity):
-            self = .remove(side: side.rawValue, watcher: watcher, presentity: presentity)
-        }
     }
 }

@@ -102,28 +102,9 @@ struct Bench {
             for request in desk.requests { desk.settled(request.token, .delivered, at: now) }
             desk.requests = []
             desk.orders = []
-            if !renewal { database.record(desk.changes.map(Self.change)) }
+            if !renewal { database.record(desk.changes) }
             desk.changes = []
             if !renewal, number % 100_000 == 99_999 { database.flush() }
-        }
-    }
-
-    private static func change(_ change: PresenceChange) -> StateDatabase.SubscriptionChange {
-        switch change {
-        case .save(let record):
-            .save(
-                .init(
-                    side: record.side.rawValue,
-                    watcher: record.watcher,
-                    presentity: record.presentity,
-                    id: Array(record.id.readableBytesView),
-                    flags: record.flags,
-                    expires: record.expires,
-                    sequence: record.sequence
-                )
-            )
-        case .remove(let side, let watcher, let presentity):
-            .remove(side: side.rawValue, watcher: watcher, presentity: presentity)
         }
     }
 
@@ -141,19 +122,7 @@ struct Bench {
 
     private func restart(_ path: String) throws {
         let desk = desk()
-        try StateDatabase(path: path).subscriptions { record in
-            desk.restore(
-                PresenceRecord(
-                    side: record.side == 0 ? .watched : .watching,
-                    watcher: record.watcher,
-                    presentity: record.presentity,
-                    id: ByteBuffer(bytes: record.id),
-                    flags: record.flags,
-                    expires: record.expires,
-                    sequence: record.sequence
-                )
-            )
-        }
+        try StateDatabase(path: path).subscriptions { desk.restore($0) }
         precondition(desk.count.watched == count, "the desk has \(desk.count.watched) of \(count) leases")
     }
 

@@ -2,6 +2,7 @@
 import EnvelopeModel
 import Foundation
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import IMXWire
@@ -109,7 +110,7 @@ extension Wireshark.HostileCaptureTests {
         let tshark = try Tshark()
         defer { tshark.remove() }
         let samples = try Samples.all().map(\.octets)
-        var random = SeededGenerator(state: 20_261_121)
+        var random = SeededGenerator(seed: 20_261_121)
         var capture = CaptureFile()
         for stream in 1...2000 as ClosedRange<UInt16> {
             capture.open(stream)
