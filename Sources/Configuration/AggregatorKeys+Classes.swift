@@ -48,6 +48,13 @@ extension AggregatorKeys {
             .defaultsTo("8MiB"),
             "Octets of the messages without an outcome in one lane before it answers try later"
         ),
+        SettingsKey(
+            "contact",
+            .text,
+            .optional,
+            example: "mailto:abuse@a.example",
+            "Where others may complain about users of the class, a URI; it is told to everybody who asks"
+        ),
     ]
 
     static let domain: [SettingsKey] = [

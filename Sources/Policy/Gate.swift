@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import EnvelopeModel
+import NIOCore
 
 /// All that the configuration says about who may do what and how much of it, made ready for use.
 package struct PolicyTables: Sendable {
@@ -58,7 +59,8 @@ package final class Gate {
     package var isHosted: (Domain) -> Bool = { _ in true } {
         didSet { guardian.isHosted = isHosted }
     }
-    /// Whether the owner has approved the party as a watcher. Asked only where a rule cares.
+    /// Whether the party is a contact of the owner: one that the owner has approved as a watcher, or watches with the
+    /// party's approval. Asked only where a rule cares.
     package var isContact: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
     /// Whether a message from the party is no surprise to the owner. Asked only where strangers are not welcome.
     package var knows: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
@@ -100,8 +102,9 @@ package final class Gate {
         {
             kind = .renewal
         }
-        if kind == .message || kind == .chatState, !rules.rules.isEmpty {
-            // RFC 2779 2.3.5, 5.4.10. Wishes to see are decided where subscriptions are kept.
+        if kind == .message || kind == .chatState || kind == .report, !rules.rules.isEmpty {
+            // RFC 2779 2.3.5, 5.4.10: word about a message is shown like one. Wishes to see are decided where
+            // subscriptions are kept.
             if decide(.message, owner: destination, party: source).verdict == .deny {
                 denied += 1
                 return Outcome(.refused, "the recipient takes no messages from this sender")
@@ -112,6 +115,14 @@ package final class Gate {
         }?.outcome
     }
 
+    /// What the budgets would say now if `party` did `kind` to `owner`; it costs nobody anything.
+    package func outlook(_ kind: SpamGuard.Kind, owner: Address, party: Address, now: Instant) -> SpamGuard.Outlook {
+        guardian.outlook(kind, from: party, to: owner, now: now) { knows(owner, party) }
+    }
+
+    /// The messages a minute that one user of `domain` may send here; nil for no limit.
+    package func perMinute(ofSendersAt domain: Domain) -> Int? { guardian.perMinute(ofSendersAt: domain) }
+
     /// How often envelopes were turned away, by name.
     package var counts: [(name: String, count: UInt64)] {
         [(Self.blockedName, blocked), (Self.ruleName, denied)]
@@ -120,17 +131,26 @@ package final class Gate {
 }
 
 extension SpamGuard.Kind {
+    /// The most octets that a typing notice may carry for its own protocol's other end: hints to servers.
+    private static let noticeBaggage = 1_024
+
     /// What an envelope costs as.
     init(_ envelope: Envelope) {
         switch envelope.operation {
-        case .message:
-            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.details?.chatState != nil
-            self = isNotice ? .chatState : .message
-        case .subscribe: self = .subscribe
-        case .notify, .report: self = .notify
+        case .message: self = Self.isNotice(envelope) ? .chatState : .message
+        case .subscribe(let wish): self = wish.seconds > 0 ? .subscribe : .fetch
+        case .report: self = .report
+        case .notify: self = .notify
         case .getAttributes: self = .attributes
         case .pushAttributes: self = .notify
         case .unknown: self = .message
         }
+    }
+
+    /// Whether a message says nothing but what its sender does at the conversation.
+    private static func isNotice(_ envelope: Envelope) -> Bool {
+        guard envelope.hasDetails, envelope.body == .none, let details = envelope.details else { return false }
+        return details.chatState != nil && details.subjects.isEmpty && details.replaces == nil
+            && details.baggage.reduce(0) { $0 + $1.octets.readableBytes } <= noticeBaggage
     }
 }

@@ -37,6 +37,24 @@ struct ListingTests {
         #expect(states(a) == [.lapsed])
         #expect(states(b) == [.approved])
     }
+
+    @Test("RFC2779 2.3.1: who is a contact, and who has asked already, is known on the side of each")
+    func contacts() {
+        let (a, b) = (world.add("a.example"), world.add("b.example"))
+        b.service.answer = { _ in nil }
+        a.watch(romeo, juliet)
+        world.run(for: .seconds(2))
+        #expect(a.desk.hasAsked(romeo, juliet) && !a.desk.sees(romeo, juliet) && !b.desk.hasApproved(juliet, romeo))
+        b.service.approvals.insert(Pair(watcher: romeo, presentity: juliet))
+        b.tell(.approves(presentity: juliet, watcher: romeo))
+        world.run(for: .seconds(2))
+        #expect(a.desk.sees(romeo, juliet) && b.desk.hasApproved(juliet, romeo))
+        #expect(!a.desk.sees(juliet, romeo) && !b.desk.sees(juliet, romeo))
+        a.tell(.givesUp(watcher: romeo, presentity: juliet))
+        #expect(!a.desk.hasAsked(romeo, juliet) && !a.desk.sees(romeo, juliet), "asking again is new")
+        world.run(for: .seconds(2))
+        #expect(!b.desk.hasApproved(juliet, romeo))
+    }
 }
 
 extension Domain {

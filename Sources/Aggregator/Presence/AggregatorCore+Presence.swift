@@ -101,7 +101,11 @@ extension AggregatorCore {
                 at: now
             )
             guard outcome.code == .delivered else { return outcome }
-            attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
+            if notification.state == .active {
+                attributeCache.forgetState(of: envelope.source, for: envelope.destination)
+            } else {
+                attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
+            }
             if envelope.hasDetails { attributeCache.keep(envelope, now: now) }
             return outcome
         default: return Outcome(.notUnderstood)

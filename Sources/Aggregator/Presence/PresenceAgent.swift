@@ -96,14 +96,21 @@ final class PresenceAgent: Adapter {
                     trace: host.makeTraceID(),
                     body: request.body
                 )
-                if let name = request.name {
-                    var details = Envelope.Details()
-                    details.sourceName = name
-                    envelope.details = details
-                }
+                if let details = details(of: request) { envelope.details = details }
                 return Submission(token: lastToken, envelope: envelope)
             }
         )
+    }
+
+    private func details(of request: PresenceDesk.Request) -> Envelope.Details? {
+        // A state without a document is told to those too who are to learn nothing more.
+        let alias =
+            request.body == .none ? nil : core.ridingAlias(of: request.source, for: request.destination)
+        guard request.name != nil || alias != nil else { return nil }
+        var details = Envelope.Details()
+        details.sourceName = request.name
+        if let alias { details.attributes = [alias] }
+        return details
     }
 
     func stop(by deadline: Instant, completion: @escaping () -> Void) { completion() }

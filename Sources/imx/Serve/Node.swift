@@ -153,6 +153,9 @@ final class Node {
         let page = ledgerPage
         let database = state.database
         core.onTurn = { page.write(LedgerTotals($0)) }
+        core.domainAttributes = { [unowned self] in
+            PolicyParts.attributes($1, configuration, startedWith, gate, for: $2)
+        }
         core.onFailure = { failed in
             database.record(
                 StateDatabase.OutcomeRecord(
@@ -185,6 +188,12 @@ final class Node {
     }
 
     func start() {
+        if startedWith.node != nil {
+            logger.warning(
+                "presence is not shared between the nodes of a cluster",
+                metadata: ["remedy": "let the peers of a domain reach one node, or serve presence from one alone"]
+            )
+        }
         core.start()
         core.rulesChanged()  // rules may be others than those under which subscriptions were granted
         snapshot()
