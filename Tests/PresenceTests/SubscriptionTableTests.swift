@@ -14,7 +14,7 @@ import struct NIOCore.ByteBuffer
     func identifiers(length: Int) throws {
         var table = SubscriptionTable(listing: .byWatcher, now: 1)
         let row = table.insert(watcher: 0, presentity: 1)
-        let octets = (0..<length).map { UInt8($0 &* 37 | 1) }
+        let octets = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 37 | 1) }
         let id = try #require(SubscriptionID(ByteBuffer(bytes: octets)))
         table.set(id, of: row)
         #expect(table.id(of: row) == id)
