@@ -213,4 +213,20 @@ struct PresenceShowTests {
         bench.bench.adapter.presence(watchers.map { .show(watcher: $0, presentity: bob, state: state) })
         #expect(bench.stanzas().isEmpty)
     }
+
+    @Test("F.3, IMX 5.1: documents that came for many watchers, each in an entity with its own To, are read once")
+    func entities() {
+        let bench = PresenceBench()
+        let state = PresenceBody.write(document(tuple("ID-desk")))
+        let watchers = (0..<50).map { address("w\($0)@a.example") }
+        bench.bench.adapter.presence(
+            watchers.map { watcher in
+                var entity = ByteBuffer()
+                _ = MIMEEntity.write(body: state, from: bob, to: watcher, into: &entity)
+                return .show(watcher: watcher, presentity: bob, state: .entity(entity))
+            }
+        )
+        #expect(bench.stanzas().count == 50)
+        #expect(bench.bench.adapter.memory.mapped.count == 1)
+    }
 }

@@ -12,8 +12,10 @@ struct PresenceMemory {
     var told = PresentityTable()
     /// What local users have been shown of foreign people.
     var shown = ShownTable()
-    /// What this burst brings to the core; nil where something newer stands behind it.
-    var events: [PresenceEvent?] = []
+    /// What this burst brings to the core.
+    var events: [PresenceEvent] = []
+    /// Where in the list something stands that something newer behind it has replaced.
+    private var replaced: [Int] = []
     /// Where the last state of a pair stands in the list of events.
     var published: [Int: Int] = [:]
     /// The ids of requests to subscribe that have not been answered.
@@ -46,6 +48,7 @@ struct PresenceMemory {
         probes.removeAll()
         departures.removeAll()
         events.removeAll()
+        replaced.removeAll()
         published.removeAll()
     }
 
@@ -53,7 +56,7 @@ struct PresenceMemory {
     mutating func add(_ event: PresenceEvent) {
         if case .publishes(let presentity, let watcher?, _) = event {
             let pair = PresenceMemory.pair(presentity, watcher)
-            if let place = published.updateValue(events.count, forKey: pair) { events[place] = nil }
+            if let place = published.updateValue(events.count, forKey: pair) { replaced.append(place) }
         }
         events.append(event)
     }
@@ -61,10 +64,13 @@ struct PresenceMemory {
     /// Takes what the core is to be told.
     mutating func takeEvents() -> [PresenceEvent] {
         guard !events.isEmpty else { return [] }
-        let all = events.compactMap { $0 }
-        events.removeAll(keepingCapacity: true)
+        var all: [PresenceEvent] = []
+        swap(&all, &events)
         published.removeAll(keepingCapacity: true)
-        return all
+        guard !replaced.isEmpty else { return all }
+        let gone = Set(replaced)
+        replaced.removeAll()
+        return all.indices.filter { !gone.contains($0) }.map { all[$0] }
     }
 
     /// Stands for a local user and a foreign party. Seeded at every start, so that nobody can make two meet.

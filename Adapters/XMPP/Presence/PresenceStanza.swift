@@ -14,6 +14,20 @@ struct PresenceParties {
     var foreign: Address
     /// The form in which the foreign party was addressed.
     var form: AddressForm
+
+    /// The user and the foreign party in memory of their own, the same for both.
+    func detached() -> (user: Address, foreign: Address) {
+        let middle = user.localPart.readableBytes
+        var octets = ByteBuffer()
+        octets.reserveCapacity(middle + foreign.localPart.readableBytes)
+        octets.writeImmutableBuffer(user.localPart)
+        octets.writeImmutableBuffer(foreign.localPart)
+        guard let first = octets.readSlice(length: middle) else { return (user.detached(), foreign.detached()) }
+        return (
+            Address(uncheckedLocalPart: first, domain: user.domain),
+            Address(uncheckedLocalPart: octets, domain: foreign.domain)
+        )
+    }
 }
 
 /// What a presence stanza turned out to be (RFC 6121 §4.7.1).

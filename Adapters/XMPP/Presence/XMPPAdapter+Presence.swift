@@ -84,8 +84,8 @@ extension XMPPAdapter {
             isAvailable
             ? memory.told.available(stanza, parties, language: language, now: now, lost: lost)
             : memory.told.unavailable(stanza, parties, language: language, now: now, lost: lost)
-        let user = parties.user.detached()
-        memory.add(.publishes(presentity: user, watcher: parties.foreign.detached(), state: change.state))
+        let (user, foreign) = parties.detached()
+        memory.add(.publishes(presentity: user, watcher: foreign, state: change.state))
         if change.hasLeft {
             memory.departures.insert(user)
             tickPresence()

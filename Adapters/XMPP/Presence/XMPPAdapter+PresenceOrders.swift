@@ -95,7 +95,12 @@ extension XMPPAdapter {
     /// A document as stanzas; the same one for all who watch. Nil, and counted, where nothing can be shown.
     private func map(_ body: Body, of presentity: Address) -> MappedPresence? {
         var hasher = Hasher()
-        hasher.combine(body)
+        // Each watcher's document came in an entity of its own, whose header says for whom it is.
+        if case .entity(let entity) = body, let rest = MIMEEntity.rest(behindAddressesOf: entity) {
+            hasher.combine(rest)
+        } else {
+            hasher.combine(body)
+        }
         hasher.combine(presentity)
         let key = hasher.finalize()
         if let known = memory.mapped[key] { return known }

@@ -43,13 +43,12 @@ struct Conversations {
 
     /// Takes note of a message on its way out; false for a chat state that would only repeat the last one.
     mutating func admit(_ envelope: Envelope) -> Bool {
-        let details = envelope.details
-        let state = details?.chatState
+        let state = envelope.chatState
         if state == nil, understood.isEmpty { return true }
         var hasBody = true
         if case .none = envelope.body { hasBody = false }
         if state == nil, !hasBody { return true }
-        let device = Conversations.key(envelope.source, envelope.destination, details?.sourceInstance)
+        let device = Conversations.key(envelope.source, envelope.destination, envelope.details?.sourceInstance)
         if !hasBody, told[device] == state { return false }  // XEP-0085 §5.2: no state is repeated
         told[device] = state
         // XEP-0085 §5.1: whoever sends a message without a state does not want any.

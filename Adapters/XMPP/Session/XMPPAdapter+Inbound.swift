@@ -56,12 +56,13 @@ extension XMPPAdapter {
         guard let header = StanzaHeader(stanza, .message) else { return drop(.malformed, stanza) }
         if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
         remember(form, of: envelope.source)
-        if let losses = envelope.details?.losses, !losses.isEmpty {
+        let losses = envelope.losses
+        if !losses.isEmpty {
             host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
         }
         _ = conversations.admit(envelope)
         if let id = stanza.attribute(Names.id), id.readableBytes > 0 {
-            let isOdd = envelope.details?.nativeID != nil
+            let isOdd = envelope.nativeID != nil
             conversations.note(envelope.messageID, id: id, isOdd: isOdd, from: envelope.source, to: read.destination)
         }
         if isPaused { envelope.detach() }
