@@ -12,6 +12,8 @@ struct PresenceParties {
     var resource: ByteBuffer?
     /// The foreign party.
     var foreign: Address
+    /// The foreign party's address as the user here knows it, which may be folded.
+    var shown: Address
     /// The form in which the foreign party was addressed.
     var form: AddressForm
 
@@ -82,7 +84,13 @@ extension PresenceReading {
             self = type == PresenceWord.subscribe.rawValue ? .refused(isComponent ? .component : .noAddress) : .unknown
             return
         }
-        let parties = PresenceParties(user: user, resource: from.resource, foreign: foreign, form: form)
+        let parties = PresenceParties(
+            user: user,
+            resource: from.resource,
+            foreign: foreign,
+            shown: foreign,
+            form: form
+        )
         guard let type else {
             self = .available(parties)
             return

@@ -78,37 +78,3 @@ extension Envelope {
         return details.chatState != nil && !details.baggage.contains { $0.isCritical }
     }
 }
-
-/// The values noted last, a bounded number of them.
-private struct Recent<Value> {
-    private var values: [Int: Value] = [:]
-    private var order: [Int] = []
-    private var next = 0
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    var isEmpty: Bool { values.isEmpty }
-
-    subscript(key: Int) -> Value? {
-        get { values.isEmpty ? nil : values[key] }
-        set {
-            guard let newValue else {
-                // Its place in the order goes when its turn comes.
-                if !values.isEmpty { values[key] = nil }
-                return
-            }
-            guard values.updateValue(newValue, forKey: key) == nil else { return }
-            if order.count < limit {
-                order.append(key)
-            } else {
-                values[order[next]] = nil
-                values[key] = newValue
-                order[next] = key
-                next = (next + 1) % limit
-            }
-        }
-    }
-}
