@@ -13,7 +13,7 @@ import Testing
 @Suite("The stub")
 struct StubTests {
     @Test(
-        "Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3: the stub passes every check that it can be put to"
+        "Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3, IMX 6.4(5): the stub passes every check that it can be put to"
     )
     func harness() async {
         let report = await Harness().run { _ in try StubSubject() }
@@ -22,7 +22,7 @@ struct StubTests {
         #expect(rest == ["repeats.distinct", "presence.devices"], "\(report)")
     }
 
-    @Test("IMX 2.5c: users answer, refuse, wait and keep silent as their settings say")
+    @Test("IMX 2.5c, RFC2779 2.1.4: users answer, refuse, wait and keep silent as their settings say")
     func behaviour() throws {
         let text = """
             users:

@@ -19,7 +19,7 @@ extension EndToEnd.HarnessTests {
     private static let notApplicable = ["outcomes.unknown-user", "outcomes.deadline"]
 
     @Test(
-        "Contract outcome, Contract ledger, Contract order, Contract confine, Contract lanes, Contract stop, IMX 2.3, IMX 4.2.1, RFC2779 4.2.1, XEP-0106, XEP-0114, XEP-0199: the XMPP adapter passes the checks at Prosody",
+        "Contract outcome, Contract ledger, Contract order, Contract confine, Contract stop, IMX 2.3, IMX 4.2.1, RFC2779 4.2.1, XEP-0106, XEP-0114, XEP-0199: the XMPP adapter passes the checks at Prosody",
         .enabled(if: Place.has("prosody"))
     )
     func prosody() async throws {
@@ -30,7 +30,7 @@ extension EndToEnd.HarnessTests {
     }
 
     @Test(
-        "Contract once, Contract order, Contract outcome, RFC2779 5.4.2: the XMPP adapter passes the checks of the link while Prosody is killed",
+        "Contract once, Contract order, Contract outcome, IMX A.2.3-2, RFC2779 5.4.2: the XMPP adapter passes the checks of the link while Prosody is killed",
         .enabled(if: Place.has("prosody"))
     )
     func prosodyKilled() async throws {
@@ -41,7 +41,7 @@ extension EndToEnd.HarnessTests {
     }
 
     @Test(
-        "Contract outcome, Contract ledger, Contract order, Contract confine, Contract lanes, Contract stop, IMX 2.3, IMX 4.2.1, RFC2779 4.2.1, XEP-0106, XEP-0114, XEP-0199: the XMPP adapter passes the checks at ejabberd",
+        "Contract outcome, Contract ledger, Contract order, Contract confine, Contract stop, IMX 2.3, IMX 4.2.1, RFC2779 4.2.1, XEP-0106, XEP-0114, XEP-0199: the XMPP adapter passes the checks at ejabberd",
         .enabled(if: Place.has("erl"))
     )
     func ejabberd() async throws {
@@ -52,7 +52,7 @@ extension EndToEnd.HarnessTests {
     }
 
     @Test(
-        "Contract once, Contract order, Contract outcome, RFC2779 5.4.2: the XMPP adapter passes the checks of the link while ejabberd is killed",
+        "Contract once, Contract order, Contract outcome, IMX A.2.3-2, RFC2779 5.4.2: the XMPP adapter passes the checks of the link while ejabberd is killed",
         .enabled(if: Place.has("erl"))
     )
     func ejabberdKilled() async throws {

@@ -118,7 +118,7 @@ extension EndToEnd.PresenceTests {
         }
     }
 
-    @Test("F.5, RFC2779 3.2.1: a session that begins is told what is so, of those who are there and those who are not")
+    @Test("F.5: a session that begins is told what is so, and then who left")
     func session() async throws {
         let play = try await PresencePlay("session", watcherOnProsody: true)
         defer { play.bed.stop() }

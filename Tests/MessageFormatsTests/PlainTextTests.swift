@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("a known character set is converted, an unknown one is not guessed")
+    @Test("RFC2779 4.1.5: a known character set is converted, an unknown one is not guessed")
     func charsets() throws {
         func text(_ charset: String, _ bytes: [UInt8]) -> String? {
             let part = BodyPart(mediaType: "text/plain; charset=\(charset)", octets: ByteBuffer(bytes: bytes))

@@ -22,7 +22,7 @@ private func rich(_ octets: String) -> BodyPart {
 
 @Suite("Rich text")
 struct RichTextTests {
-    @Test("XEP-0071: rich text becomes an alternative of the plain one, and comes back")
+    @Test("XEP-0071, RFC2779 4.1.7: rich text becomes an alternative of the plain one, and comes back")
     func bothWays() throws {
         let element = html("a <strong style='font-weight: bold'>b</strong>")
         let read = try #require(envelope("<body xml:lang='en'>a b</body>" + element))
@@ -68,7 +68,7 @@ struct RichTextTests {
         #expect(!losses.isEmpty)
     }
 
-    @Test("XEP-0071 7.6: rich text alone gets a plain one beside it, in both directions")
+    @Test("XEP-0071 7.6, RFC2779 5.4.8: rich text alone gets a plain one beside it, in both directions")
     func alone() throws {
         let read = try #require(envelope(html("a<br/>b")))
         guard case .parts(let parts) = read.body else {
@@ -96,7 +96,7 @@ struct SealedTests {
         "<e2e xmlns='urn:ietf:params:xml:ns:xmpp-e2e'>\(object)</e2e>"
     }
 
-    @Test("RFC3923 3, IMX 2.9c: an object crosses octet for octet")
+    @Test("RFC3923 3, IMX 2.9c, IMX 6.1.5, RFC2779 2.5.4, RFC2779 5.4.7: an object crosses octet for octet")
     func exact() throws {
         let sent = SealedTests.element(SealedTests.escaped.replacing("\r\n", with: "&#13;\n"))
         let read = try #require(envelope(sent))
@@ -127,7 +127,9 @@ struct SealedTests {
         )
     }
 
-    @Test("RFC3923 3: an object from a service that is not XMPP gets an element and a notice, binary ones in base64")
+    @Test(
+        "RFC3923 3, RFC2779 5.4.6: an object from a service that is not XMPP gets an element and a notice, binary ones in base64"
+    )
     func written() throws {
         let binary = BodyPart(
             mediaType: "application/pkcs7-mime; smime-type=enveloped-data",

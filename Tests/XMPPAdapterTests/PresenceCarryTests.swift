@@ -28,7 +28,7 @@ struct PresenceCarryTests {
     }
 
     @Test(
-        "F.3, IMX 2.8: what one XMPP server says is what the other hears",
+        "F.3, RFC2779 3.1.5: what one XMPP server says is what the other hears",
         arguments: [
             "", "<show>chat</show>", "<show>xa</show><status>back at five &amp; a bit</status>",
             "<status xml:lang='de'>da</status><status xml:lang='en'>here</status>", "<priority>127</priority>",

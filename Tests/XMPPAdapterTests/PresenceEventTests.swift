@@ -10,7 +10,7 @@ import Testing
 @Suite("Presence stanzas as events")
 struct PresenceEventTests {
     @Test(
-        "F.5: each word about a subscription is the event of that meaning, whatever resource says it",
+        "F.5, RFC6121: each word about a subscription is the event of that meaning, whatever resource says it",
         arguments: [
             ("subscribe", PresenceEvent.asks(watcher: alice, presentity: bob, name: nil)),
             ("unsubscribe", .givesUp(watcher: alice, presentity: bob)),
@@ -60,7 +60,7 @@ struct PresenceEventTests {
         #expect(bench.stanzas().isEmpty)
     }
 
-    @Test("F.5: presence for the component, or for no address, is nobody's")
+    @Test("F.5, RFC6121: presence for the component, or for no address, is nobody's")
     func nobody() {
         let bench = PresenceBench()
         #expect(bench.receive(stanza(type: "subscribe", resource: nil, to: "imx.a.example")).isEmpty)

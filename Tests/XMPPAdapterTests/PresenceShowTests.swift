@@ -60,7 +60,7 @@ struct PresenceShowTests {
         )
     }
 
-    @Test("F.3: a tuple that vanished or closed is taken back, after whoever came is shown")
+    @Test("F.3, RFC2779 4.4.1: a tuple that vanished or closed is taken back, after whoever came is shown")
     func vanished() {
         let bench = PresenceBench()
         _ = bench.show(document(tuple("ID-desk"), tuple("ID-phone")))
@@ -158,7 +158,7 @@ struct PresenceShowTests {
         #expect(bench.host.counts == [.presence: 3, .malformed: 1])
     }
 
-    @Test("F.3, E11: a document about somebody else is not shown, and counted")
+    @Test("F.3, E11, RFC2779 3.1.2: a document about somebody else is not shown, and counted")
     func lie() {
         let bench = PresenceBench()
         for entity in ["pres:ben@b.example", "pres:bob@c.example", "mailto:bob@b.example"] {

@@ -25,7 +25,7 @@ struct SenderNamesTests {
         #expect(bench.host.submissions.last?.envelope.destination == address("carol@b.example"))
     }
 
-    @Test("IMX 2.3: the first spelling keeps the address")
+    @Test("IMX 2.3, H.3: the first spelling keeps the address")
     func first() {
         var names = SenderNames()
         let admitted = ["bob@b.example", "Bob@b.example", "bob@b.example", "Ü@b.example", "ü@b.example"].map {
@@ -36,7 +36,7 @@ struct SenderNamesTests {
         #expect(names.original(of: address("ü@b.example")) == address("Ü@b.example"))
     }
 
-    @Test("IMX 2.3: what is known of senders is bounded")
+    @Test("S42: what is known of senders is bounded")
     func bounded() {
         var names = SenderNames()
         let admitted = (0..<70_000).filter { names.admit(address("B\($0)@b.example")) }

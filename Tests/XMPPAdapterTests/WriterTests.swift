@@ -109,7 +109,7 @@ struct WriterTests {
         #expect(losses(result) == ["body", "body"])
     }
 
-    @Test("RFC3922 F.2: what XMPP cannot show is refused, and nothing is written")
+    @Test("RFC3922 F.2, RFC2779 5.4.8: what XMPP cannot show is refused, and nothing is written")
     func refused() {
         let image = BodyPart(mediaType: "image/png", octets: ByteBuffer(bytes: [1]), isOpaque: true)
         let signed = BodyPart(mediaType: BodyPart.plainText, octets: ByteBuffer(string: "x"), isOpaque: true)
