@@ -83,6 +83,19 @@ extension Bench {
         return outcomes(of: token).first ?? Outcome(.internalError)
     }
 
+    /// Has a watcher look once at the known user, and waits for the answer and for that of the service.
+    func fetch(_ watcher: Address, _ condition: (SightingLog.Sighting) -> Bool) async throws {
+        let (told, asked) = (sightings(of: watcher).count, log.probeCount)
+        guard let id = SubscriptionID("\(watcher) once \(told)") else { throw CheckObstacle(reason: "no identifier") }
+        try await settle([submitOne(.subscribe(.init(id: id, seconds: 0)), watcher, subject.knownUser)])
+        try require(log.probeCount > asked, "the core asks the adapter", seen: "no .probe")
+        try await until("an answer to .probe", seen: { "none" }) { !log.openProbes.contains { $0.watcher == watcher } }
+        func seen() -> String { "\(sightings(of: watcher).dropFirst(told))" }
+        try await until("the state, as it is", seen: seen) {
+            sightings(of: watcher).dropFirst(told).contains(where: condition)
+        }
+    }
+
     /// What a watcher was told.
     func sightings(of watcher: Address) -> [SightingLog.Sighting] {
         sightings.sightings(of: watcher, network.deliveries)

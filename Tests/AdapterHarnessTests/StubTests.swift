@@ -13,7 +13,7 @@ import Testing
 @Suite("The stub")
 struct StubTests {
     @Test(
-        "Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3, IMX 6.4(5): the stub passes every check that it can be put to"
+        "Contract outcome, Contract ledger, Contract once, Contract order, Contract confine, IMX 2.3, IMX 2.11, IMX 5.3, IMX 6.4(5), IMX 2.5a, IMX 2.5d, RFC2779 2.3.1, RFC2779 3.1.1, RFC2779 3.2.1, RFC2779 5.2.1: the stub passes every check that it can be put to"
     )
     func harness() async {
         let report = await Harness().run { _ in try StubSubject() }

@@ -55,8 +55,7 @@ extension Check {
         attribute(
             "attributes.access",
             "attributes are for those who may see the user, and for nobody else",
-            proves: "RFC2779 2.3.6",
-            "RFC2779 3.3.3",
+            proves: "RFC2779 2.3.1",
             needs: [.showsPresence, .decidesLater],
             presence: true,
             hint: "the core asks for those alone who were approved; .approves is the user's own word",

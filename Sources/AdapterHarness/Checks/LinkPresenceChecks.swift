@@ -41,8 +41,8 @@ extension Check {
         watched(
             "link.asked",
             "a question that was open when the link broke can be answered once it is back",
-            proves: "RFC2779 3.2.2",
-            "RFC2779 2.3.7",
+            proves: "IMX 2.5a",
+            "RFC2779 3.2.5",
             needs: [.losesItsLink, .decidesLater],
             hint: "an answer counts whenever it comes; remember no questions"
         ) { bench in

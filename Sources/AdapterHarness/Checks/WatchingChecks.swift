@@ -9,6 +9,7 @@ extension Check {
             "presence.watches",
             "a user's wish to see leaves, and what comes is shown: each state once, and the latest last",
             proves: "IMX 2.5a",
+            "RFC2779 3.1.1",
             "RFC2779 5.2.2",
             hint: "tell .asks; carry out .approved and each .show, in order; Body.none shows that nobody is there",
             run: watches
@@ -65,7 +66,7 @@ extension Check {
         watched(
             "presence.burst",
             "of many wishes at once each reaches the user, or is refused",
-            proves: "Contract lanes",
+            proves: "IMX 2.5a",
             hint:
                 "what the adapter cannot hold it answers: .refuses for .ask, Body.none for .probe; nothing is swallowed",
             run: burst
