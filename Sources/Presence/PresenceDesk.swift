@@ -77,7 +77,7 @@ package final class PresenceDesk {
     package var requests: [Request] = []
     package var changes: [SubscriptionChange] = []
     package internal(set) var counters = PresenceCounters()
-    var parties = PartyTable()
+    let parties = PartyTable()
     var watched: SubscriptionTable
     var watching: SubscriptionTable
     /// The states of users here, and what users here were last shown.
@@ -207,16 +207,14 @@ package final class PresenceDesk {
 
     /// Whether a request still has a meaning: the row that it is about is the same.
     package func isCurrent(_ token: UInt64) -> Bool {
-        let row = Int(UInt32(truncatingIfNeeded: token))
+        let row = UInt32(truncatingIfNeeded: token)
         let generation = UInt16(truncatingIfNeeded: token >> 32)
-        let rows: ContiguousArray<SubscriptionRow>
         switch Side(rawValue: token >> 48) {
-        case .watched: rows = watched.rows
-        case .watching: rows = watching.rows
+        case .watched: return watched.isLive(row, generation)
+        case .watching: return watching.isLive(row, generation)
         case .fetch: return fetchAnswers[token] != nil
         case nil: return false
         }
-        return row < rows.count && rows[row].generation == generation && rows[row].flags.contains(.live)
     }
 
     /// Learns what became of a request.

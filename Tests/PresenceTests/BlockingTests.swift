@@ -142,7 +142,7 @@ struct BlockingTests {
     }
 
     @Test(
-        "RFC2779 2.3.1, RFC2779 2.3.2, RFC2779 5.1.13: rules decide without the presentity, and who is denied is told so"
+        "RFC2779 2.3.1, RFC2779 2.3.2, RFC2779 2.3.7, RFC2779 5.1.13: rules decide without the presentity, and who is denied is told so"
     )
     func denies() {
         b.verdict = { _, _ in .deny }
@@ -153,7 +153,7 @@ struct BlockingTests {
     }
 
     @Test(
-        "RFC2779 2.3.1, RFC2779 2.3.3: rules that change reach live subscriptions, and what was shown is not served any longer"
+        "RFC2779 2.3.1: rules that change reach live subscriptions, and what was shown is not served any longer"
     )
     func rulesChange() {
         let pair = Pair(watcher: watcher, presentity: blocker)
@@ -203,7 +203,9 @@ struct BlockingTests {
         #expect(a.service.views[pair] == document("still online"))
     }
 
-    @Test("RFC2779 2.3.3: different watchers may be shown different states, and none sees another's")
+    @Test(
+        "RFC2779 2.3.3, RFC2779 5.2.1, RFC2779 5.2.3: different watchers may be shown different states, and none sees another's"
+    )
     func different() {
         let other = address("rosaline@a.example")
         for user in [watcher, other] { a.watch(user, blocker) }

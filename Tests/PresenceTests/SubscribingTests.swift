@@ -41,7 +41,7 @@ struct SubscribingTests {
     }
 
     @Test(
-        "RFC2779 2.3.7, RFC2779 3.2.2: while the presentity has not decided, the watcher hears nothing and nobody is asked twice"
+        "F.5: while the presentity has not decided, the watcher hears nothing and nobody is asked twice"
     )
     func waits() {
         b.service.answer = { _ in nil }
