@@ -67,7 +67,7 @@ extension PresenceDesk {
             // F.5: the approval is kept. An earlier process may have shown what this one does not know.
             setShown(row, .none)
             if flags.contains(.approved) { show(row) }
-        } else if flags.contains(.approved), !flags.contains(.confirmed), watching[row].failures == 0 {
+        } else if !flags.contains(.confirmed), watching[row].failures == 0 {
             // Granted, and no notification since that counted: the other side may have begun again from a lower number.
             watching[row].sequence = 0
         }

@@ -193,6 +193,7 @@ extension PresenceDesk {
         guard !watching[row].flags.contains(.approved) else { return }
         watching[row].flags.insert(.approved)
         names[row] = nil
+        defer { save(watchingRow: row) }
         guard !isAway(row) else { return watching[row].flags.formUnion(.untold) }
         orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
     }
@@ -299,10 +300,9 @@ extension PresenceDesk {
     /// other side may have begun again from a lower number, its memory lost and its clock set back. Asked once more, it
     /// says what is so.
     private func doubtNumber(_ row: UInt32) {
-        let flags = watching[row].flags
-        guard flags.contains(.approved), flags.isDisjoint(with: [.confirmed, .inFlight, .fetch]),
-            watching[row].expires > now
-        else { return }
+        guard watching[row].flags.isDisjoint(with: [.confirmed, .inFlight, .fetch]), watching[row].expires > now else {
+            return
+        }
         watching.schedule(row, at: now + random(2...5))
     }
 
@@ -333,6 +333,7 @@ extension PresenceDesk {
         watching[row].flags.subtract([.approved, .untold])
         setShown(row, .none)
         show(row)
+        save(watchingRow: row)
     }
 
     private func ended(_ row: UInt32, _ code: OutcomeCode) {

@@ -47,7 +47,8 @@ extension StateDatabase {
                 sql: "SELECT writer, reader, seen FROM contacts ORDER BY seen DESC LIMIT ?",
                 arguments: [max(0, count)]
             ).reversed().compactMap { row in
-                guard let writer = Address(row["writer"] as String), let reader = Address(row["reader"] as String) else {
+                guard let writer = Address(row["writer"] as String), let reader = Address(row["reader"] as String)
+                else {
                     return nil
                 }
                 return ContactRecord(

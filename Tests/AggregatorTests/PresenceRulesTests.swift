@@ -44,6 +44,7 @@ struct CorePresenceRulesTests {
         var short = DomainClass()
         short.lease = 100...200
         world.core.serve(bob.domain, .init(domainClass: short, adapter: "b"))
+        world.core.desk?.lease = { [unowned core = world.core] in core.lease(of: $0) }
         world.core.desk?.verdict = { _, _ in .allow }
         for (user, bounds) in [(bob, 100...200), (ann, 60...1_800)] {
             let asked = try envelope(

@@ -87,6 +87,7 @@ struct BoundsTests {
         #expect(b.desk.count.watched == 20)
         #expect(try subscribe("w@good.example", "s") == .shortOfResources)
         b.verdict = { watcher, _ in watcher.domain.name == "good.example" ? .allow : .ask }
+        b.reviewRules()
         #expect(try subscribe("w@good.example", "s") == .delivered, "whom a rule lets in has room")
         for number in 0..<100 {
             b.tell(.asks(watcher: juliet, presentity: address("v\(number)@far.example"), name: nil))

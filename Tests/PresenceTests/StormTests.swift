@@ -9,6 +9,9 @@ import Testing
 /// How many random schedules a run tries.
 let schedules = ProcessInfo.processInfo.environment["IMX_SCHEDULES"].flatMap(Int.init) ?? 2_000
 
+/// One schedule, which is then told step by step.
+private let single = ProcessInfo.processInfo.environment["IMX_SCHEDULE"].flatMap(Int.init)
+
 /// Whatever happens, once the faults stop every watcher's view equals the presentity's state within one lease.
 ///
 /// What happens: requests and answers that are lost, processes that are killed and lose their last commits, wall clocks
@@ -20,7 +23,7 @@ struct StormTests {
 
     @Test(
         "RFC2779 5.2.2, RFC2779 3.2.5, A.1-2: views equal states within one lease after the last fault",
-        arguments: 1...schedules
+        arguments: single.map { $0...$0 } ?? 1...schedules
     )
     func storm(seed: Int) {
         let world = World(seed: UInt64(seed))
@@ -34,12 +37,16 @@ struct StormTests {
         let users = nodes.map { node in (0..<2).map { address("u\($0)@\(node.domain)") } }
         for (number, node) in nodes.enumerated() { settle(node, seed, number) }
         var storm = Storm(nodes: nodes, users: users)
+        if single != nil {
+            world.log = { print(String(format: "%8.2f", Double(world.now.nanoseconds) / 1e9), $0) }
+        }
         world.loss = Int.random(in: 0...40, using: &random)
         for step in 0..<Int.random(in: 20...60, using: &random) {
             storm.step(step, &random)
             world.run(for: .milliseconds(Int.random(in: 0...30_000, using: &random)))
         }
         world.loss = 0
+        world.log?("no more faults")
         for node in nodes {
             node.start()
             node.setLink(true)
@@ -93,6 +100,8 @@ struct StormTests {
                 #expect(node.disk[.init(.watching, watcher: pair.watcher, presentity: pair.presentity)] == nil)
             }
             if node.domain == pair.presentity.domain {
+                // One who thinks may still say yes to somebody who has given up.
+                if node.service.thinks?(pair) != nil { continue }
                 #expect(!node.service.approvals.contains(pair), "seed \(seed): nobody was told that \(pair) is over")
                 #expect(node.desk.watchedRow(pair.watcher, pair.presentity) == nil, "seed \(seed): \(pair) is served")
                 #expect(node.disk[.init(.watched, watcher: pair.watcher, presentity: pair.presentity)] == nil)
@@ -120,7 +129,9 @@ private struct Storm {
         let me = users[here][Int.random(in: 0..<2, using: &random)]
         let other = users[there][Int.random(in: 0..<2, using: &random)]
         let isHeard = node.isRunning && node.isLinked
-        switch Int.random(in: 0..<20, using: &random) {
+        let dice = Int.random(in: 0..<20, using: &random)
+        node.note("step \(dice) for \(me) and \(other)")
+        switch dice {
         case 0...5 where me != other && isHeard:
             givenUp.remove(Pair(watcher: me, presentity: other))
             node.watch(me, other)

@@ -33,6 +33,8 @@ final class World {
     var onNotification: ((Pair, Envelope.Notification) -> Void)?
     /// Requests that arrive nowhere and are answered as if they had.
     var swallows: ((PresenceDesk.Request) -> Bool)?
+    /// Called with what happens, for people who look into one schedule.
+    var log: ((String) -> Void)?
     /// The requests that were sent, for tests that look at them.
     private(set) var sent: [PresenceDesk.Request] = []
 
@@ -50,6 +52,11 @@ final class World {
         node.lease = lease
         nodes[name] = node
         return node
+    }
+
+    /// Has the node speak for another domain too.
+    func alias(_ domain: String, of node: Node) {
+        if let name = Domain(domain) { nodes[name] = node }
     }
 
     func schedule(after interval: Interval, _ body: @escaping () -> Void) {
@@ -79,8 +86,10 @@ final class World {
     /// Carries a request to the other side and its outcome back; pairs keep their order, as they do in lanes.
     func carry(_ request: PresenceDesk.Request, from node: Node) {
         sent.append(request)
+        log?("\(node.domain) sends \(request.operation) \(request.source) -> \(request.destination) \(request.body)")
         let life = node.life
         let answer = { [self] (outcome: Outcome) in
+            log?("  outcome \(outcome.code) of \(request.operation)")
             schedule(after: delay) {
                 guard node.life == life else { return }
                 node.desk.settled(request.token, outcome, at: self.now)
@@ -189,6 +198,7 @@ final class Node {
     func tell(_ event: PresenceEvent) {
         guard isLinked, isRunning else { return }
         attend()
+        world.log?("\(domain) hears \(event)")
         desk.take(event, at: world.now)
         drain()
     }
@@ -202,6 +212,7 @@ final class Node {
             for change in changes { write(change) }
             for request in requests { world.carry(request, from: self) }
             for order in orders where isLinked {
+                world.log?("\(domain) orders \(order)")
                 service.take(order).forEach { tell($0) }
                 if case .ask(let presentity, let watcher, _) = order, let delay = service.thinks?(
                     Pair(watcher: watcher, presentity: presentity)
@@ -237,15 +248,17 @@ final class Node {
 
     /// Ends the process as SIGKILL would; what is on disk stays, but for the last changes that were not committed.
     ///
-    /// What a user here began or gave up in that moment is not among them: nobody would say it again.
+    /// What a user here began in that moment, or what ended in it, is not among them: nobody would say it again.
     func kill(losing count: Int = 0) {
         guard isRunning else { return }
         isRunning = false
         life += 1
         for (key, record) in undo.suffix(count).reversed() {
             let cancelling = SubscriptionRow.Flags.cancelling.rawValue
-            let isEnd = disk[key].map { $0.flags & cancelling != 0 } ?? true
-            if key.side == .watching, record == nil || isEnd { continue }
+            let forgotten = SubscriptionRow.Flags.forgotten.rawValue
+            let end = key.side == .watching ? cancelling : forgotten
+            let isEnd = disk[key].map { $0.flags & end != 0 } ?? true
+            if isEnd || (key.side == .watching && record == nil) { continue }
             disk[key] = record
         }
         undo.removeAll()
@@ -276,6 +289,8 @@ final class Node {
         desk.linkChanged(of: [domain], isUp: isUp, at: world.now)
         drain()
     }
+
+    func note(_ text: String) { world.log?("\(domain): \(text), running \(isRunning), linked \(isLinked)") }
 
     func reviewRules() {
         attend()
