@@ -214,9 +214,11 @@ final class Node {
             for order in orders where isLinked {
                 world.log?("\(domain) orders \(order)")
                 service.take(order).forEach { tell($0) }
-                if case .ask(let presentity, let watcher, _) = order, let delay = service.thinks?(
-                    Pair(watcher: watcher, presentity: presentity)
-                ) {
+                if case .ask(let presentity, let watcher, _) = order,
+                    let delay = service.thinks?(
+                        Pair(watcher: watcher, presentity: presentity)
+                    )
+                {
                     world.schedule(after: delay) { [self] in sayYes(presentity, watcher) }
                 }
             }
