@@ -67,6 +67,17 @@ package final class Gate {
     /// Whether the watcher has a live subscription to the presentity, so that a wish to see is a renewal.
     package var hasLease: (_ presentity: Address, _ watcher: Address) -> Bool = { _, _ in false }
 
+    /// Called with whom a user here has written to, for those who remember it beyond this process; once a day for each.
+    package var onContact: ((_ writer: Address, _ reader: Address) -> Void)? {
+        get { guardian.onContact }
+        set { guardian.onContact = newValue }
+    }
+
+    /// Takes up whom a user here had written to before this process; the last word first counts as the oldest.
+    package func restoreContact(of writer: Address, with reader: Address, now: Instant) {
+        guardian.restoreContact(of: writer, with: reader, now: now)
+    }
+
     /// A gate that has seen nothing.
     package init(_ tables: PolicyTables) {
         rules = tables.rules
@@ -149,8 +160,9 @@ extension SpamGuard.Kind {
 
     /// Whether a message says nothing but what its sender does at the conversation.
     private static func isNotice(_ envelope: Envelope) -> Bool {
-        guard envelope.hasDetails, envelope.body == .none, let details = envelope.details else { return false }
-        return details.chatState != nil && details.subjects.isEmpty && details.replaces == nil
+        guard envelope.hasDetails, envelope.body == .none, envelope.chatState != nil, let details = envelope.details
+        else { return false }
+        return details.subjects.isEmpty && details.replaces == nil
             && details.baggage.reduce(0) { $0 + $1.octets.readableBytes } <= noticeBaggage
     }
 }

@@ -51,7 +51,9 @@ struct WatchingTests {
 
     private func address(_ text: String) throws -> Address { try #require(Address(text)) }
 
-    @Test("IMX 2.5a, RFC2779 2.2.1: strangers subscribe, are granted, notified and told the end")
+    @Test(
+        "IMX 2.5a, RFC2779 2.2.1, RFC2779 2.4.1, RFC2779 2.4.2, RFC2779 5.1.12: strangers subscribe, are granted, notified and told the end"
+    )
     func conversation() throws {
         let internet = Internet(seed: 3)
         let a = House(try internet.start(1, ["a.example"]))
@@ -111,7 +113,7 @@ struct WatchingTests {
     private static let size = ProcessInfo.processInfo.environment["IMX_MATRIX"].flatMap(Int.init) ?? 60
 
     @Test(
-        "RFC2779 2.2.4, RFC2779 2.2.5, RFC2779 2.2.6, IMX 4.3.1: everybody watches everybody over 300 domains: one change, one notification each"
+        "IMX 4.3.1: sixty users at sixty domains watch sixty at one: one change, one notification each"
     )
     func matrix() throws {
         let size = Self.size

@@ -112,7 +112,7 @@ extension AggregatorCore {
         }
         let isOwner = requester == subject
         var text = ByteBuffer()
-        for entry in desk.watchers(of: subject).prefix(Self.watchersLimit.count) {
+        for entry in desk.watchers(of: subject, limit: Self.watchersLimit.count) {
             // That somebody is blocked politely is the owner's own business.
             let state = entry.state == .polite && !isOwner ? .active : entry.state
             let line = "\(entry.watcher) \(state.rawValue)\n"

@@ -5,6 +5,8 @@ import EnvelopeModel
 import NIOCore
 import Policy
 import Presence
+import Store
+import Telemetry
 
 /// Joins rules and budgets to those who ask for them.
 enum PolicyParts {
@@ -43,6 +45,14 @@ enum PolicyParts {
             found.append(Attribute("contact.abuse", value: ByteBuffer(string: contact), seconds: 86_400))
         }
         return found
+    }
+
+    /// Has the gate know whom users here had written to before, and the database whom they write to from now on.
+    static func remember(_ gate: Gate, in database: StateDatabase, count: Int, now: Instant) throws {
+        for contact in try database.contacts(last: count) {
+            gate.restoreContact(of: contact.key.writer, with: contact.key.reader, now: now)
+        }
+        gate.onContact = { database.remember(.init(writer: $0, reader: $1), at: WallTime.now) }
     }
 
     private static func verdict(_ decision: RuleBook.Decision) -> PresenceVerdict {

@@ -22,6 +22,7 @@ enum PresenceMemory {
         settings.graceSeconds = UInt32(clamping: Int64(grace.seconds))
         let desk = PresenceDesk(settings: settings, now: core.time, wallTime: wallTime)
         desk.lease = { [unowned core] in core.lease(of: $0) }
+        desk.isHosted = { [unowned core] in core.serves($0) }
         var count = 0
         try database.subscriptions {
             desk.restore($0)
