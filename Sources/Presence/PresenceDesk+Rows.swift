@@ -67,6 +67,7 @@ extension PresenceDesk {
         if watched[row].flags.contains(.charged) { count(-1, of: parties.domain(w), in: &rowsOfDomain) }
         count(-1, of: parties.domain(p), in: &rowsOfHosted)
         statesByRow[row] = nil
+        cuts[row] = nil
         watched.remove(row)
         if watched.first(of: p) == nil { statesByParty[p] = nil }
         parties.release(w)
@@ -99,7 +100,7 @@ extension PresenceDesk {
     /// What a watcher may be told of a user here.
     func state(ofWatched row: UInt32) -> Body {
         if watched[row].flags.contains(.polite) { return .none }
-        return told(row)
+        return fitting(told(row), row)
     }
 
     /// Where a lease begins to count: beyond what an earlier lease of the pair or an earlier process said, also where
