@@ -89,7 +89,9 @@ let package = Package(
         // Tier 5: the conformance kit and the one executable.
         .target(
             name: "AdapterHarness",
-            dependencies: ["EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Store", nio, logging]
+            dependencies: [
+                "EnvelopeModel", "AdapterKit", "Aggregator", "MessageFormats", "Presence", "Store", nio, logging,
+            ]
         ),
         .executableTarget(
             name: "imx",

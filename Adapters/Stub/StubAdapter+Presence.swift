@@ -21,7 +21,8 @@ extension StubAdapter {
             case .probe(let presentity, let watcher): events.append(state(of: presentity, for: watcher))
             case .forget(let presentity, let watcher):
                 approvals.remove(StubPair(watcher: watcher, presentity: presentity))
-            case .approved: break
+                onForget?(presentity, watcher)
+            case .approved(let watcher, let presentity): onApproval?(watcher, presentity)
             case .ended(let watcher, let presentity, let outcome):
                 views[StubPair(watcher: watcher, presentity: presentity)] = nil
                 onEnd?(watcher, presentity, outcome)
@@ -51,9 +52,27 @@ extension StubAdapter {
         host.presence([.publishes(presentity: address, watcher: nil, state: document(of: address))])
     }
 
+    /// Has a user let a watcher see, or not, or no longer.
+    public func decide(_ presentity: Address, _ watcher: Address, _ maySee: Bool) {
+        let pair = StubPair(watcher: watcher, presentity: presentity)
+        guard maySee else {
+            approvals.remove(pair)
+            return host.presence([.refuses(presentity: presentity, watcher: watcher)])
+        }
+        approvals.insert(pair)
+        host.presence([
+            .approves(presentity: presentity, watcher: watcher),
+            .publishes(presentity: presentity, watcher: watcher, state: document(of: presentity)),
+        ])
+    }
+
     private func answer(_ presentity: Address, _ watcher: Address) -> [PresenceEvent] {
         guard let user = user(presentity), user.approves else {
             return [.refuses(presentity: presentity, watcher: watcher)]
+        }
+        if let onAsk, !approvals.contains(StubPair(watcher: watcher, presentity: presentity)) {
+            onAsk(presentity, watcher)
+            return []
         }
         approvals.insert(StubPair(watcher: watcher, presentity: presentity))
         return [.approves(presentity: presentity, watcher: watcher), state(of: presentity, for: watcher)]

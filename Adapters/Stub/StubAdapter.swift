@@ -26,6 +26,13 @@ public final class StubAdapter: Adapter {
     public var onState: ((Address, Address, Body) -> Void)?
     /// Called when something that a user watched is over.
     public var onEnd: ((Address, Address, Outcome) -> Void)?
+    /// Called when a watcher wishes to see a user: presentity, watcher. Whoever listens decides with
+    /// ``decide(_:_:_:)``; where nobody does, the settings decide.
+    public var onAsk: ((Address, Address) -> Void)?
+    /// Called when a watcher no longer wishes to see a user: presentity, watcher.
+    public var onForget: ((Address, Address) -> Void)?
+    /// Called when a presentity lets a user see: watcher, presentity.
+    public var onApproval: ((Address, Address) -> Void)?
     let host: any AdapterHost
     /// What users see of others, and who may see them.
     var views: [StubPair: Body] = [:]

@@ -5,6 +5,7 @@ import EnvelopeModel
 import Logging
 import MessageFormats
 import NIOCore
+import Presence
 import Store
 
 /// One check's world: a real core, the adapter under test behind a probe, and a recorder that stands for the network.
@@ -14,6 +15,8 @@ final class Bench {
     let log: ProbeLog
     let core: AggregatorCore
     let network: RecordingAdapter
+    /// Where subscriptions are kept; the network stands for everybody whom users of the service watch or are watched by.
+    let desk: PresenceDesk
     let timing: HarnessTiming
     let pace: Pace
     /// The foreign domain that the recorder answers for.
@@ -22,6 +25,12 @@ final class Bench {
     private var outcomesRead = 0
     private var outcomes: [UInt64: [Outcome]] = [:]
     private(set) var isStopped = false
+    /// What watchers at the foreign domain were told.
+    var sightings = SightingLog()
+    /// How many subscriptions each of them has ended.
+    var subscriptions: [Address: Int] = [:]
+    /// The number of the last notification for a user of the service.
+    var sequence: UInt64 = 1 << 60
 
     /// Makes the world and attaches the adapter, without starting it.
     init<S: Subject>(_ subject: S, log: ProbeLog, pace: Pace, timing: HarnessTiming, submissionWindow: Int) throws {
@@ -48,7 +57,9 @@ final class Bench {
             repeatWindow: try RepeatWindow(path: nil, capacity: 1 << 16, now: scheduler.now),
             logger: Logger(label: "harness") { _ in SwiftLogNoOpLogHandler() }
         )
+        desk = PresenceDesk(now: scheduler.now, wallTime: WallTime(milliseconds: 1_800_000_000_000))
         let core = core
+        core.attachPresence(desk)
         try core.attach(named: "tested") { port in
             Probe(try subject.makeAdapter(on: ProbeHost(port, of: core, log: log)), log: log)
         }
@@ -184,10 +195,20 @@ final class Bench {
 
     /// Waits until so many envelopes have arrived at the network.
     func arrived(_ count: Int) async throws -> [Envelope] {
-        try await until("\(count) messages arrive at the network", seen: { "\(network.deliveries.count)" }) {
-            network.deliveries.count >= count
+        try await until("\(count) messages arrive at the network", seen: { "\(letters.count)" }) {
+            letters.count >= count
         }
-        return network.deliveries.map(\.envelope)
+        return letters
+    }
+
+    /// What has arrived at the network, but for presence.
+    var letters: [Envelope] {
+        network.deliveries.map(\.envelope).filter { envelope in
+            switch envelope.operation {
+            case .subscribe, .notify: false
+            default: true
+            }
+        }
     }
 }
 

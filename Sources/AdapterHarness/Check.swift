@@ -25,6 +25,28 @@ struct Check: Sendable {
         hint: String,
         run: @escaping @Sendable (Bench) async throws -> Void
     ) {
+        self.init(
+            id,
+            title,
+            proving: requirements,
+            needs: needs,
+            capabilities: capabilities,
+            submissionWindow: submissionWindow,
+            hint: hint,
+            run: run
+        )
+    }
+
+    init(
+        _ id: String,
+        _ title: String,
+        proving requirements: [String],
+        needs: [Ability],
+        capabilities: [Capability],
+        submissionWindow: Int = 8192,
+        hint: String,
+        run: @escaping @Sendable (Bench) async throws -> Void
+    ) {
         self.id = id
         self.title = title
         self.requirements = requirements
@@ -47,7 +69,9 @@ struct Check: Sendable {
     }
 
     /// All checks, in the order in which an author best mends what they find.
-    static let all = identity + outcomes + order + repeats + confinement + content + capabilities + bounds + link + stop
+    static let all =
+        identity + outcomes + order + repeats + confinement + content + capabilities + presence + attributes + bounds
+        + link + linkPresence + stop
 }
 
 /// What a check throws when something was not as it must be.

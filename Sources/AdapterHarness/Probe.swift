@@ -49,7 +49,7 @@ final class Probe<Tested: Adapter>: Adapter {
     }
 
     func presence(_ orders: [PresenceOrder]) {
-        for order in orders { log.record("core -> adapter: presence, \(order)") }
+        log.ordered(orders)
         tested.presence(orders)
     }
 
@@ -60,8 +60,11 @@ final class Probe<Tested: Adapter>: Adapter {
         by deadline: Instant,
         answer: @escaping ([Attribute]) -> Void
     ) {
-        log.record("core -> adapter: attributes of \(subject)")
-        tested.attributes(of: subject, for: requester, keys: keys, by: deadline, answer: answer)
+        let note = log.askedForAttributes(of: subject, keys)
+        tested.attributes(of: subject, for: requester, keys: keys, by: deadline) { found in
+            note(found)
+            answer(found)
+        }
     }
 
     func stop(by deadline: Instant, completion: @escaping () -> Void) {
@@ -102,7 +105,7 @@ final class ProbeHost: AdapterHost {
     }
 
     func presence(_ events: [PresenceEvent]) {
-        for event in events { log.record("adapter -> core: presence, \(event)") }
+        log.told(events)
         livePort?.presence(events)
     }
 

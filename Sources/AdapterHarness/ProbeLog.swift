@@ -23,6 +23,13 @@ final class ProbeLog {
     private(set) var submittedAfterStop = 0
     /// Settlements of tickets that were not open and had not been recalled.
     private(set) var strayOutcomes: [String] = []
+    /// What the adapter told about presence.
+    private(set) var presenceEvents: [PresenceEvent] = []
+    private(set) var probeCount = 0
+    /// The probes without an answer, oldest first.
+    private(set) var openProbes: [(presentity: Address, watcher: Address)] = []
+    /// How often each request for attributes was answered.
+    private(set) var attributeAnswers: [Int] = []
     /// The last events, for people.
     private(set) var events: [String] = []
     private static let eventLimit = 24
@@ -82,6 +89,40 @@ final class ProbeLog {
     }
 
     func noted(_ trace: TraceID, _ step: String) { notes[trace, default: []].append(step) }
+
+    func ordered(_ orders: [PresenceOrder]) {
+        for order in orders {
+            record("core -> adapter: presence, \(order)")
+            guard case .probe(let presentity, let watcher) = order else { continue }
+            probeCount += 1
+            openProbes.append((presentity, watcher))
+        }
+    }
+
+    func told(_ events: [PresenceEvent]) {
+        presenceEvents += events
+        for event in events {
+            record("adapter -> core: presence, \(event)")
+            switch event {
+            case .publishes(let presentity, let watcher, _):
+                openProbes.removeAll { $0.presentity == presentity && (watcher == nil || $0.watcher == watcher) }
+            case .refuses(let presentity, let watcher):
+                openProbes.removeAll { $0.presentity == presentity && $0.watcher == watcher }
+            case .asks, .givesUp, .wants, .leaves, .approves: break
+            }
+        }
+    }
+
+    /// Notes a request for attributes; what is returned is to be called with each answer.
+    func askedForAttributes(of subject: Address, _ keys: [String]) -> ([Attribute]) -> Void {
+        record("core -> adapter: attributes of \(subject), \(keys)")
+        let place = attributeAnswers.count
+        attributeAnswers.append(0)
+        return { [weak self] found in
+            self?.record("adapter -> core: attributes, \(found.map(\.key))")
+            self?.attributeAnswers[place] += 1
+        }
+    }
 
     func stopped() {
         record("adapter -> core: stopped")

@@ -64,6 +64,18 @@ public protocol Subject: AnyObject {
     /// Answers to what is seen must still reach the true address.
     func rendering(of address: Address) -> Address
 
+    /// What the users of the service were told about presence so far, in order.
+    var news: [PresenceNews] { get }
+
+    /// Has a user of the service do something about presence.
+    func act(_ deed: PresenceDeed) async throws
+
+    /// Attributes that the service knows of the known user.
+    var attributeKeys: [String] { get }
+
+    /// How many users of other services wish to see one user at the same time, in the check of it.
+    var presenceBurst: Int { get }
+
     /// Takes the service down, after the adapter was stopped.
     func stop() async
 }
@@ -84,6 +96,12 @@ public enum Ability: String, Sendable, Hashable, CaseIterable {
     case losesItsLink = "loses-its-link"
     /// Users can give the same native identifier twice.
     case repeatsIdentifiers = "repeats-identifiers"
+    /// Users watch, are watched, come and go.
+    case showsPresence = "shows-presence"
+    /// A user who is asked by a watcher may leave it unanswered.
+    case decidesLater = "decides-later"
+    /// A user can be there with several devices at a time.
+    case hasDevices = "has-devices"
 }
 
 extension Subject {

@@ -20,13 +20,20 @@ extension MIMEEntity {
                 writeText(parts[0].octets, language: parts[0].language, from: from, to: to, into: &out)
                 return []
             }
+            if parts.count == 1, writePresence(parts[0], from: from, to: to, into: &out) { return [] }
             return write(parts: parts, from: from, to: to, into: &out)
         }
     }
 
     static func write(parts: [BodyPart], from: Address, to: Address, into out: inout ByteBuffer) -> [Loss] {
-        guard let first = parts.first else { return [] }
+        guard !parts.isEmpty else { return [] }
         writeAddresses(from: from, to: to, into: &out)
+        return write(content: parts, into: &out)
+    }
+
+    /// Appends the parts as one entity of whose author and recipient nothing is said, and says what it could not carry.
+    public static func write(content parts: [BodyPart], into out: inout ByteBuffer) -> [Loss] {
+        guard let first = parts.first else { return [] }
         var losses: [Loss] = []
         if parts.count == 1 {
             write(first, into: &out, losses: &losses)

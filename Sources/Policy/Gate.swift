@@ -65,6 +65,17 @@ package final class Gate {
     /// Whether the watcher has a live subscription to the presentity, so that a wish to see is a renewal.
     package var hasLease: (_ presentity: Address, _ watcher: Address) -> Bool = { _, _ in false }
 
+    /// Called with whom a user here has written to, for those who remember it beyond this process; once a day for each.
+    package var onContact: ((_ writer: Address, _ reader: Address) -> Void)? {
+        get { guardian.onContact }
+        set { guardian.onContact = newValue }
+    }
+
+    /// Takes up whom a user here had written to before this process; the last word first counts as the oldest.
+    package func restoreContact(of writer: Address, with reader: Address, now: Instant) {
+        guardian.restoreContact(of: writer, with: reader, now: now)
+    }
+
     /// A gate that has seen nothing.
     package init(_ tables: PolicyTables) {
         rules = tables.rules
@@ -124,7 +135,7 @@ extension SpamGuard.Kind {
     init(_ envelope: Envelope) {
         switch envelope.operation {
         case .message:
-            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.details?.chatState != nil
+            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.chatState != nil
             self = isNotice ? .chatState : .message
         case .subscribe: self = .subscribe
         case .notify, .report: self = .notify

@@ -65,6 +65,8 @@ package struct SpamGuard {
     private var recipients: RecentTable
     private var strangers: RecentTable
     private var correspondents: RecentTable
+    /// Called with whom a user here has written to, for those who remember it longer; once a day for each.
+    var onContact: ((_ writer: Address, _ reader: Address) -> Void)?
     /// How often each cause refused.
     package private(set) var counts: [Cause: UInt64] = [:]
 
@@ -94,9 +96,24 @@ package struct SpamGuard {
         if let refusal {
             counts[refusal.cause, default: 0] += 1
         } else if kind == .message, settings.mindsStrangers, isHosted(sender.domain) {
-            correspondents.note(Correspondents(writer: sender, reader: recipient), at: now)
+            noteContact(Correspondents(writer: sender, reader: recipient), now)
         }
         return refusal
+    }
+
+    private mutating func noteContact(_ pair: Correspondents, _ now: Instant) {
+        let (place, entry) = correspondents.look(pair)
+        // The number is the second at which it was written down, counted so that it is never 0.
+        let second = Double(now.nanoseconds / 1_000_000_000 + 1)
+        let isWritten = entry.value > 0 && second - entry.value < 86_400
+        correspondents.set(place, isWritten ? entry.value : second, at: now)
+        if !isWritten { onContact?(pair.writer, pair.reader) }
+    }
+
+    /// Takes up what an earlier process remembered; those that wrote last come last.
+    mutating func restoreContact(of writer: Address, with reader: Address, now: Instant) {
+        let (place, _) = correspondents.look(Correspondents(writer: writer, reader: reader))
+        correspondents.set(place, Double(now.nanoseconds / 1_000_000_000 + 1), at: now)
     }
 
     private mutating func charge(

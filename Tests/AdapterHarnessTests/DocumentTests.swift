@@ -21,7 +21,7 @@ struct DocumentTests {
         }
     }
 
-    @Test("F.6: Documentation/Writing-an-Adapter.md names every check of the harness")
+    @Test("IMX 2.7: Documentation/Writing-an-Adapter.md names every check of the harness")
     func checks() throws {
         let text = try text(of: "Documentation/Writing-an-Adapter.md")
         for check in Harness.checks { #expect(text.contains("`\(check.id)`"), "\(check.id)") }

@@ -14,6 +14,10 @@ enum Fault: String, Sendable, CaseIterable {
     case ignoresPause, losesWhatCameInAPause
     case saysDeliveredOnLoss, writesAgainAfterLoss, callsTheQueueUncertain, delaysTheWithdrawn
     case staysDown, hidesItsLink
+    case swallowsQuestions, approvesByItself, hidesRefusals, publishesStale, keepsTheGone, knowsOneDevice
+    case keepsTheForgotten, ignoresProbes, showsStale, hidesGivingUp, hidesEnds, speaksForOthers, swallowsABurst
+    case answersFromMemory, staysMute, staysDeaf
+    case leavesOutUnknownKeys, knowsNamedKeysOnly, inventsUsers, neverAnswersForAttributes, answersTwice
     case neverStops, leavesTicketsAtStop, completesTwice, submitsAfterStop
 
     /// The checks that must find it, and no others: the one that is there for it, and those that cannot hold with it.
@@ -65,10 +69,45 @@ enum Fault: String, Sendable, CaseIterable {
         case .delaysTheWithdrawn: ["link.expired"]
         case .staysDown:
             ["link.reported", "link.resumes", "link.truth", "link.once", "link.not-handed-on", "link.expired"]
-        case .hidesItsLink: ["link.reported", "link.resumes", "link.not-handed-on", "link.expired"]
+                + presenceOfTheLink
+        case .hidesItsLink:
+            ["link.reported", "link.resumes", "link.not-handed-on", "link.expired"] + presenceOfTheLink
+        case .swallowsQuestions:
+            [
+                "presence.asked", "presence.undecided", "presence.refused", "presence.states", "presence.leaves",
+                "presence.devices", "presence.forgotten", "presence.probed", "presence.confined", "presence.burst",
+                "attributes.access", "link.presence", "link.asked",
+            ]
+        case .approvesByItself: ["presence.undecided", "presence.forgotten", "attributes.access"]
+        case .hidesRefusals: ["presence.refused", "attributes.access"]
+        case .publishesStale:
+            ["presence.states", "presence.leaves", "presence.devices", "presence.probed", "link.presence"]
+        case .keepsTheGone: ["presence.leaves", "presence.devices", "presence.probed"]
+        case .knowsOneDevice: ["presence.devices"]
+        case .keepsTheForgotten: ["presence.forgotten"]
+        case .ignoresProbes: ["presence.probed", "link.presence"]
+        case .showsStale: ["presence.watches"]
+        case .hidesGivingUp: ["presence.given-up"]
+        case .hidesEnds: ["presence.ended"]
+        case .speaksForOthers: ["presence.confined"]
+        case .swallowsABurst: ["presence.burst"]
+        case .answersFromMemory: ["link.presence"]
+        case .staysMute: ["link.presence", "link.asked"]
+        case .staysDeaf: ["link.presence", "link.shown"]
+        case .leavesOutUnknownKeys: ["attributes.answered"]
+        case .knowsNamedKeysOnly: ["attributes.all"]
+        case .inventsUsers: ["attributes.unknown-user"]
+        case .neverAnswersForAttributes:
+            [
+                "attributes.answered", "attributes.all", "attributes.unknown-user", "attributes.access",
+                "attributes.once",
+            ]
+        case .answersTwice: ["attributes.once"]
         case .neverStops: ["stop.settles", "stop.once"]
         case .leavesTicketsAtStop: ["stop.settles"]
         case .completesTwice, .submitsAfterStop: ["stop.once"]
         }
     }
+
+    private var presenceOfTheLink: [String] { ["link.presence", "link.shown", "link.asked"] }
 }

@@ -11,7 +11,7 @@ final class MemoryAdapter: Adapter {
         kind: "memory",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .opaqueContent,
-            .chatStates, .corrections, .richText,
+            .chatStates, .corrections, .richText, .presence, .attributes,
         ],
         window: 100
     )
@@ -22,7 +22,9 @@ final class MemoryAdapter: Adapter {
     private var queue: [Delivery] = []
     private var unconfirmed: [UInt64: Delivery] = [:]
     private var lastNumber: UInt64 = 0
-    private var isUp = false
+    private(set) var isUp = false
+    /// How often there was a link.
+    private(set) var connections = 0
     private var isPaused = false
     private var isStopping = false
     private var settlementCount = 0
@@ -30,6 +32,8 @@ final class MemoryAdapter: Adapter {
     /// What the fault keeps for later.
     private var kept: [Delivery] = []
     private var swapped: Submission?
+    var lastState: Body?
+    var lastShown = Body.none
     /// What the messages that users wrote are called on the network.
     var identifiers: [String: MessageID] = [:]
 
@@ -48,13 +52,15 @@ final class MemoryAdapter: Adapter {
         let client = MemoryService.Client(
             received: { [weak self] in self?.received($0, by: $1) },
             confirmed: { [weak self] in self?.confirmed($0, $1) },
-            lost: { [weak self] in self?.lost() }
+            lost: { [weak self] in self?.lost() },
+            heard: { [weak self] in self?.heard($0) }
         )
         guard service.connect(client) else {
             host.scheduler.schedule(after: .milliseconds(50)) { [weak self] in self?.connect() }
             return
         }
         isUp = true
+        connections += 1
         host.linkChanged(to: .up)
         host.turn {
             queue = kept + queue

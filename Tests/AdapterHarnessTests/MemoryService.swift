@@ -11,7 +11,11 @@ final class MemoryService {
         let received: (ServiceMessage, Address) -> Void
         let confirmed: (UInt64, Outcome) -> Void
         let lost: () -> Void
+        /// Something about presence.
+        let heard: (MemoryWord) -> Void
     }
+
+    var roster = MemoryRoster()
 
     private let scheduler: any Scheduler
     private let users: [Address: Outcome?]
@@ -64,6 +68,20 @@ final class MemoryService {
             let batch = towardsService
             towardsService = []
             take(batch)
+        }
+    }
+
+    func knows(_ user: Address) -> Bool { users[user] != nil }
+
+    /// Tells the adapter something about presence; where the link is down, it is lost.
+    func tell(_ word: MemoryWord) { soon { [weak self] in self?.client?.heard(word) } }
+
+    /// Does something a millisecond from now, unless the link is lost before.
+    func soon(_ body: @escaping () -> Void) {
+        guard client != nil else { return }
+        let sent = generation
+        scheduler.schedule(after: .milliseconds(1)) { [weak self] in
+            if self?.generation == sent { body() }
         }
     }
 

@@ -41,6 +41,10 @@ final class MemorySubject: Subject {
 
     func forge(_ message: ServiceMessage) { service.send(message, by: knownUser) }
 
+    var news: [PresenceNews] { service.roster.news }
+
+    func act(_ deed: PresenceDeed) { service.act(deed) }
+
     func cutLink() { service.cut() }
 
     func restoreLink() { service.restore() }

@@ -18,7 +18,9 @@ final class StubSubject: Subject {
     let limitations: [Ability: String] = [
         .losesItsLink: "the users live in memory, there is no link",
         .repeatsIdentifiers: "the users give no identifiers of their own",
+        .hasDevices: "a user has one state",
     ]
+    private(set) var news: [PresenceNews] = []
     private(set) var received: [ServiceMessage] = []
     private(set) var bounces: [ServiceBounce] = []
     private var stub: StubAdapter?
@@ -43,8 +45,30 @@ final class StubSubject: Subject {
         )
         stub.onMessage = { [weak self] in self?.took($0) }
         stub.onSettlement = { [weak self] in self?.ended($0) }
+        listen(to: stub)
         self.stub = stub
         return stub
+    }
+
+    private func listen(to stub: StubAdapter) {
+        stub.onAsk = { [weak self] in self?.news.append(.asked($0, by: $1)) }
+        stub.onForget = { [weak self] in self?.news.append(.forgotten($0, by: $1)) }
+        stub.onApproval = { [weak self] in self?.news.append(.approved($0, by: $1)) }
+        stub.onEnd = { [weak self] user, other, _ in self?.news.append(.ended(user, by: other)) }
+        stub.onState = { [weak self] user, other, state in
+            self?.news.append(.sees(user, other, status: MemoryAdapter.status(of: state)))
+        }
+    }
+
+    func act(_ deed: PresenceDeed) {
+        switch deed {
+        case .watches(let user, let other): stub?.watch(user, other)
+        case .givesUp(let user, let other): stub?.unwatch(user, other)
+        case .approves(let user, let watcher): stub?.decide(user, watcher, true)
+        case .refuses(let user, let watcher): stub?.decide(user, watcher, false)
+        case .appears(let user, _, let status): stub?.set(status: status, of: user)
+        case .leaves(let user, _): stub?.set(status: nil, of: user)
+        }
     }
 
     private func took(_ envelope: Envelope) {

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Bounds, deadlines and the end")
 struct BoundsTests {
-    @Test("S41, IMX 6.4(3): a full lane answers 'try later' and blocks no other")
+    @Test("S41, Contract lanes: a full lane answers 'try later' and blocks no other")
     func fullLane() throws {
         let world = try World(domainClass: DomainClass(laneLimits: LaneLimits(messages: 3, octets: 1 << 20)))
         world.b.habit = .hold(.tooLate)
@@ -19,7 +19,7 @@ struct BoundsTests {
         #expect(world.balances)
     }
 
-    @Test("bounds: all lanes together hold a bounded number of octets")
+    @Test("Contract lanes: all lanes together hold a bounded number of octets")
     func fullHouse() throws {
         let world = try World(maximumWaitingOctets: 100)
         world.b.habit = .hold(.tooLate)
@@ -74,7 +74,7 @@ struct BoundsTests {
         #expect(world.a.settlements.count == 2 && world.balances)
     }
 
-    @Test("outcome contract: a late settlement is ignored and counted")
+    @Test("Contract outcome: a late settlement is ignored and counted")
     func lateSettlement() throws {
         let world = try World()
         world.b.habit = .hold(.tooLate)
@@ -85,7 +85,7 @@ struct BoundsTests {
         #expect(world.core.status.drops[.lateSettlement] == 1 && world.balances)
     }
 
-    @Test("outcome contract: what expires in its lane is never delivered and frees its place")
+    @Test("Contract lanes, Contract outcome: what expires in its lane is never delivered and frees its place")
     func expiresInLane() throws {
         let world = try World()
         world.b.habit = .hold(.tooLate)
@@ -148,7 +148,7 @@ struct BoundsTests {
         #expect(world.a.settlements.map(\.outcome.code).contains(.delivered) && world.balances)
     }
 
-    @Test("S42: the lane table is bounded and gives up idle lanes first")
+    @Test("S42, Contract lanes: the lane table is bounded and gives up idle lanes first")
     func lanesAreBounded() throws {
         let world = try World(maximumLanes: 4)
         for number in 0..<100 {
@@ -163,7 +163,7 @@ struct BoundsTests {
         #expect(world.a.settlements.last?.outcome.code == .shortOfResources && world.balances)
     }
 
-    @Test("outcome contract: a drain ends everything by its deadline and refuses what is new")
+    @Test("Contract outcome, Contract stop: a drain ends everything by its deadline and refuses what is new")
     func drain() throws {
         let world = try World()
         world.b.habit = .hold(.tooLate)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct GateTests {
     @Test(
-        "IMX 6.4(4): what the gate turns away has its one outcome, from outside and from here, and nothing waits for it"
+        "IMX 2.6, IMX 6.4(4): what the gate turns away has its one outcome, from outside and from here, and nothing waits for it"
     )
     func turnsAway() throws {
         let world = try World()

@@ -8,7 +8,7 @@ import Testing
 
 @Suite("The pipeline")
 struct PipelineTests {
-    @Test("IMX 2.6: traffic between two domains hosted here takes the pipeline and no socket")
+    @Test("IMX 2.6, IMX A.1-4: traffic between two domains hosted here takes the pipeline and no socket")
     func local() throws {
         let world = try World()
         world.a.send(try message("ann@a.example", "bob@b.example", id: "1"), token: 7)
@@ -44,7 +44,7 @@ struct PipelineTests {
         #expect(world.network.deliveries.count == 1)
     }
 
-    @Test("IMX 4.3.3: nothing is relayed")
+    @Test("IMX 4.3.3, IMX 6.4(2): nothing is relayed")
     func relay() throws {
         let world = try World()
         world.network.send(try message("eve@far.example", "joe@other.example", id: "1"))
@@ -71,7 +71,7 @@ struct PipelineTests {
         #expect(world.b.deliveries.isEmpty)
     }
 
-    @Test("RFC2779 5.4.2: a repeat gets the first outcome and no second delivery")
+    @Test("RFC2779 2.5.2, RFC2779 5.4.2: a repeat gets the first outcome and no second delivery")
     func repeats() throws {
         let world = try World()
         world.a.send(try message("ann@a.example", "bob@b.example", id: "1"))

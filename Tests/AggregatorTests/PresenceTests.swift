@@ -49,7 +49,9 @@ struct CorePresenceTests {
         .subscribe(Envelope.Subscribe(id: try #require(SubscriptionID(id)), seconds: seconds))
     }
 
-    @Test("IMX 2.6, RFC2779 2.4.1: two users here: the same way without the network, and the book balances")
+    @Test(
+        "IMX 2.6, IMX A.1-4, RFC2779 2.4.1, RFC2779 2.4.2: two users here: the same way without the network, and the book balances"
+    )
     func within() {
         world.a.host.presence([.asks(watcher: ann, presentity: bob, name: nil)])
         world.scheduler.advance(by: .seconds(3))
@@ -60,7 +62,7 @@ struct CorePresenceTests {
         #expect(world.core.status.waiting == 0)
     }
 
-    @Test("IMX 6.2.1: an adapter speaks for its own users alone")
+    @Test("IMX 6.2.1, RFC2779 2.3.4, RFC2779 5.1.6: an adapter speaks for its own users alone")
     func authority() {
         world.b.host.presence([
             .asks(watcher: ann, presentity: bob, name: nil), .approves(presentity: ann, watcher: bob),
@@ -94,7 +96,7 @@ struct CorePresenceTests {
         #expect(world.balances)
     }
 
-    @Test("C.2: where presence is not served, the asker is told, and messages go on")
+    @Test("C.2: where presence is not served, the asker is told")
     func unserved() throws {
         world.core.serve(try domain("bare.example"), .init(domainClass: DomainClass(), adapter: "operator"))
         let bare = try #require(Address("x@bare.example"))
@@ -136,7 +138,7 @@ struct CorePresenceTests {
         #expect(world.balances)
     }
 
-    @Test("IMX 4.6.1, S42: what is remembered of attributes is bounded in octets, whoever fills it")
+    @Test("S42: what is remembered of attributes is bounded in octets, whoever fills it")
     func cacheBound() throws {
         var cache = AttributeCache()
         let value = ByteBuffer(repeating: 0x61, count: 8_000)

@@ -111,7 +111,7 @@ struct ProbeTLSTests {
         ),
     ]
 
-    @Test("S46, IMX 4.4.9: the probe of a TLS port names version, protocol, names and what fails", arguments: cases)
+    @Test("S46: the probe of a TLS port names version, protocol, names and what fails", arguments: cases)
     func faces(_ it: Case) throws {
         try shell(
             """

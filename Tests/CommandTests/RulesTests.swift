@@ -95,7 +95,7 @@ import Testing
 /// Rules and budgets of a real aggregator.
 extension ServeTests {
     @Test(
-        "IMX 6.4(1), IMX 6.4(4): rules and budgets are taken over while the aggregator runs, and their refusals counted"
+        "Commands: rules and exemptions are taken over while the aggregator runs"
     )
     func rulesAndReload() throws {
         let process = try serve()

@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(
-        "Configuration: each mistake is named with its place, what is wrong and what would be right",
+        "IMX configuration: each mistake is named with its place, what is wrong and what would be right",
         arguments: [
             (
                 "name: north", "nme: north",
@@ -182,7 +182,7 @@ import Testing
         #expect(problems(good[..<range.lowerBound] + new + good[range.upperBound...]) == [expected])
     }
 
-    @Test("Configuration: every mistake is reported at once, in the order of the file")
+    @Test("IMX configuration: every mistake is reported at once, in the order of the file")
     func reportsAll() {
         let text = """
             nam: north

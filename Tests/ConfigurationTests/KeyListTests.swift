@@ -30,7 +30,7 @@ func flattened(_ keys: [SettingsKey], _ path: String = "") -> [(path: String, ke
     }
 
     @Test(
-        "Configuration: every key has a line that explains it and a name in the common form",
+        "IMX configuration: every key has a line that explains it and a name in the common form",
         arguments: all.map(\.path)
     )
     func keysAreExplained(path: String) throws {
@@ -39,7 +39,7 @@ func flattened(_ keys: [SettingsKey], _ path: String = "") -> [(path: String, ke
         #expect(key.name.allSatisfy { $0.isLowercase || $0 == "-" })
     }
 
-    @Test("Configuration: the example file holds every key and has nothing wrong in it")
+    @Test("IMX configuration: the example file holds every key and has nothing wrong in it")
     func exampleIsRight() throws {
         let text = ExampleFile.text(adapters: [stubSchema, officeSchema])
         for (path, key) in flattened(AggregatorKeys.all) {

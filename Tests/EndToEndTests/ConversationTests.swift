@@ -8,7 +8,9 @@ extension EndToEnd {
 }
 
 extension EndToEnd.ConversationTests {
-    @Test("IMX 2.5c, IMX 2.7, RFC2779 2.4.3, RFC2779 5.4.4: messages cross both ways, and can be answered")
+    @Test(
+        "IMX 2.5c, IMX 2.7, IMX 6.1.5, RFC2779 2.4.3, RFC2779 2.5.4, RFC2779 4.1.3, RFC2779 4.1.6, RFC2779 5.4.4: messages in two languages cross both ways, unprotected, and can be answered"
+    )
     func bothWays() async throws {
         let bed = try await Bed("conversation")
         defer { bed.stop() }

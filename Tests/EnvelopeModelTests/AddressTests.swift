@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Addresses")
 struct AddressTests {
-    @Test("IMX 2.3: a local part is opaque: case and normal form stay, and differ")
+    @Test("IMX 2.3, RFC2779 2.1.4: a local part is opaque: case and normal form stay, and differ")
     func opaque() throws {
         let composed = try #require(Address("caf\u{E9}@x.example"))
         let decomposed = try #require(Address("cafe\u{301}@x.example"))
@@ -15,7 +15,7 @@ struct AddressTests {
     }
 
     @Test(
-        "IMX 4.2.1: what is no address is refused",
+        "IMX 4.2.1, H.1: what is no address is refused",
         arguments: [
             "", "@x.example", "a@", "a@b@x.example", "a\u{0}b@x.example", "a\nb@x.example", "a@x..example", "a",
         ]
@@ -24,7 +24,7 @@ struct AddressTests {
         #expect(Address(text) == nil)
     }
 
-    @Test("H.4-29: a local part has at most 1,024 octets")
+    @Test("H.1: a local part has at most 1,024 octets")
     func length() {
         #expect(Address(String(repeating: "a", count: 1024) + "@x.example") != nil)
         #expect(Address(String(repeating: "a", count: 1025) + "@x.example") == nil)
@@ -77,7 +77,7 @@ struct EnvelopeTests {
         #expect(envelope.octetCount == original.octetCount)
     }
 
-    @Test("F.6: each code has one disposition, by its class where it is unknown")
+    @Test("F.6, I.1.5: each code has one disposition, by its class where it is unknown")
     func dispositions() {
         #expect(Outcome(.delivered).disposition == .delivered)
         #expect(Outcome(.uncertain).disposition == .uncertain)

@@ -6,7 +6,7 @@ import Testing
 @Suite("Domain names have one form")
 struct DomainTests {
     @Test(
-        "S24, IMX 4.2.2: spellings of one domain are one key",
+        "S24, IMX 4.2.2, H.3: spellings of one domain are one key",
         arguments: ["EXAMPLE.com", "example.com.", "example.com"]
     )
     func spellings(_ text: String) {

@@ -72,7 +72,7 @@ struct ClaimPolicyTests {
     }
 
     @Test(
-        "dialback 3.3: where a certificate is asked for, it is that of the source's own server",
+        "dialback 3.3, IMX 6.2.2.2: where a certificate is asked for, it is that of the source's own server",
         arguments: [false, true]
     )
     func certificate(isShown: Bool) throws {

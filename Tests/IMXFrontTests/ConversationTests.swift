@@ -102,7 +102,7 @@ struct ConversationTests {
         #expect(internet.scheduler.pending == 0)
     }
 
-    @Test("G.6: a peer whose domain does not stand by the claim is not trusted")
+    @Test("G.6, IMX 6.3.1-6: a peer whose domain does not stand by the claim is not trusted")
     func impostor() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])

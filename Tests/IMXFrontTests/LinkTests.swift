@@ -138,7 +138,9 @@ struct LinkTests {
         #expect(b.received == ids && internet.network.opened == 2)
     }
 
-    @Test("dialback 3.1: a pair with another target joins a connection only if that target is found at its place")
+    @Test(
+        "dialback 3.1, IMX 6.2.2, IMX 6.2.2.1(4): a pair with another target joins a connection only if that target is found at its place"
+    )
     func targetsElsewhere() throws {
         let internet = Internet()
         let a = try internet.start(1, ["a.example"])

@@ -47,7 +47,10 @@ struct LossTests {
         #expect(cut > 30)
     }
 
-    @Test("RFC2779 5.4.2: storms of cuts, from many seeds", arguments: 1...schedules)
+    @Test(
+        "RFC2779 5.4.2, IMX A.2.3-2: storms of cuts, from many seeds, and after each everything passes",
+        arguments: 1...schedules
+    )
     func storms(seed: Int) throws {
         let internet = Internet(seed: UInt64(seed))
         internet.network.longestChunk = 300

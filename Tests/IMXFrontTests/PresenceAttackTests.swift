@@ -116,7 +116,10 @@ struct PresenceAttackTests {
         Dictionary(uniqueKeysWithValues: place.front.status.refusals.map { ($0.reason, $0.count) })
     }
 
-    @Test("IMX 6.2.2.1(1), IMX 6.2.2.1(2), S10: whoever is not of the sender's domain is refused", arguments: Spoof.all)
+    @Test(
+        "IMX 6.2.2.1(1), IMX 6.2.2.1(2), RFC2779 2.3.4, RFC2779 5.1.1, RFC2779 5.1.6, RFC2779 5.2.4, RFC2779 5.3.3, S10: whoever is not of the sender's domain is refused",
+        arguments: Spoof.all
+    )
     fileprivate func spoofed(_ spoof: Spoof) throws {
         let (b, peer) = try scene(trusted: true)
         say(try spoof.octets(tag: 3), to: b, on: peer)
@@ -129,7 +132,7 @@ struct PresenceAttackTests {
     }
 
     @Test(
-        "G.3-13, IMX 6.3(2): nothing of presence or attributes is taken, or kept for later, before its pair is trusted",
+        "G.3-13, IMX 6.3(2), RFC2779 5.1.14: nothing of presence or attributes is taken, or kept for later, before its pair is trusted",
         arguments: [RecordType.subscribe, .notify, .get, .pushAttributes]
     )
     func early(type: RecordType) throws {
@@ -141,7 +144,9 @@ struct PresenceAttackTests {
         #expect(b.host.submitted.isEmpty && refusals(b) == ["data-5005": 1])
     }
 
-    @Test("IMX 6.3(3), S12: with the trust of a pair the right to push attributes ends, and another pair keeps it")
+    @Test(
+        "IMX 4.6.1, IMX 6.3(3), S12: with the trust of a pair the right to push attributes ends, and another pair keeps it"
+    )
     func pushEnds() throws {
         let (b, peer) = try scene(trusted: true)
         let push = try Spoof(testDescription: "", type: .pushAttributes, from: "ann@a.example").octets(tag: 0)

@@ -20,7 +20,7 @@ struct PresenceLossTests {
     }
 
     @Test(
-        "IMX 4.5.2, RFC2779 5.4.1: whatever step a connection is cut at, all arrives in order, and nothing ends uncertain"
+        "IMX 4.5.2: whatever step a connection is cut at, all arrives in order, and nothing ends uncertain"
     )
     func everyStep() throws {
         var cut = 0

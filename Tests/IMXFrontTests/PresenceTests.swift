@@ -102,7 +102,9 @@ struct PresenceTests {
         #expect(a.host.codes == [.delivered] && a.host.outcomes.first?.outcome.details?.grantedSeconds == 900)
     }
 
-    @Test("C.1, RFC 3859: a notification carries its document octet for octet, its state and its attributes")
+    @Test(
+        "C.1, RFC 3859, RFC2779 5.3.1: a notification carries its document octet for octet, its state and its attributes"
+    )
     func notifies() throws {
         let (a, b) = try pair()
         let document = ByteBuffer(string: "Content-Type: application/pidf+xml\r\n\r\n<presence>\u{0} \r</presence>")
@@ -119,7 +121,7 @@ struct PresenceTests {
         #expect(b.host.codes == [.delivered, .delivered])
     }
 
-    @Test("IMX 4.7.1: a document that was made here goes out as a MIME entity")
+    @Test("IMX 5.1: a document that was made here goes out as a MIME entity")
     func made() throws {
         let (a, b) = try pair()
         let part = BodyPart(mediaType: "application/pidf+xml", octets: ByteBuffer(string: "<presence/>"))
@@ -221,7 +223,7 @@ struct PresenceTests {
         #expect(b.host.presence == (0..<600).map { $0 % 3 == 0 ? "s\($0)" : "n\($0)" })
     }
 
-    @Test("IMX 4.5.2: all notifications of one turn to one peer leave in one write")
+    @Test("IMX 4.3.1, IMX A.1-6: all notifications of one turn to one peer leave in one write")
     func burst() throws {
         let (a, b) = try pair()
         b.host.send([try Operations.notify("bob@b.example", "ann@a.example", sequence: 1)])

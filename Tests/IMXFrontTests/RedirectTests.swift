@@ -74,7 +74,9 @@ struct RedirectTests {
         #expect(scene.a.core.ledger.delivered == 9 && scene.a.balances)
     }
 
-    @Test("S15: a REDIRECT from who is not trusted for the domain on a connection of ours is ignored and counted")
+    @Test(
+        "S15, IMX 2.9b, IMX 6.2.2.1(4): a REDIRECT from who is not trusted for the domain on a connection of ours is ignored and counted"
+    )
     func untrusted() throws {
         let scene = try scene()
         try send(0..<1, from: scene.a)
@@ -90,7 +92,7 @@ struct RedirectTests {
         #expect(scene.b.received == ["0", "1", "2"] && scene.internet.network.opened == streams)
     }
 
-    @Test("S15: an unauthenticated peer redirects nobody")
+    @Test("S15, IMX 2.9b: an unauthenticated peer redirects nobody")
     func unauthenticated() throws {
         let scene = try scene()
         scene.c.users.habit = .settle(.delivered)

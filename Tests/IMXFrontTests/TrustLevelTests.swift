@@ -41,7 +41,7 @@ struct TrustLevelTests {
         for id in ids { a.users.send(try message("ann@\(source)", "bob@\(domain)", id: "\(id)")) }
     }
 
-    @Test("G.3-11: a peer that has spoken TLS is not spoken to without, though only its plain port is open")
+    @Test("G.3-11, dialback 4: a peer that has spoken TLS is not spoken to without, though only its plain port is open")
     func neverWeaker() throws {
         let internet = Internet()
         let rules = Rules()

@@ -126,7 +126,7 @@ struct TrustLifeTests {
         #expect(a.balances && b.balances)
     }
 
-    @Test("dialback 3.1, IMX 4.3: two hundred pairs come up on one connection, eight claims at a time")
+    @Test("dialback 3.1, IMX 4.3, IMX A.1-6: two hundred pairs come up on one connection, eight claims at a time")
     func manyPairs() throws {
         let internet = Internet()
         let a = try internet.start(1, (0..<200).map { "a\($0).example" })

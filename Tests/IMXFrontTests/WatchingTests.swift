@@ -11,7 +11,9 @@ import Testing
 struct WatchingTests {
     private func address(_ text: String) throws -> Address { try #require(Address(text)) }
 
-    @Test("IMX 2.5a, RFC2779 2.2.1: strangers subscribe, are granted, notified and told the end")
+    @Test(
+        "IMX 2.5a, RFC2779 2.2.1, RFC2779 2.4.1, RFC2779 2.4.2, RFC2779 5.1.12: strangers subscribe, are granted, notified and told the end"
+    )
     func conversation() throws {
         let internet = Internet(seed: 3)
         let a = House(try internet.start(1, ["a.example"]))

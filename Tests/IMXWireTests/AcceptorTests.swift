@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(
-        "IMX 6.3.1-3, IMX 6.3.1-4, G.3-4: the same claim on two connections has two secrets, and one proof serves one of them"
+        "IMX 6.3.1-3, IMX 6.3.1-4, dialback 4, G.3-4: the same claim on two connections has two secrets, and one proof serves one of them"
     )
     func twoConnections() throws {
         var scene = DialbackScene()
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test("G.3-1: a proof without a claim, for another pair, or too late is ignored and counted")
+    @Test("G.3-1, IMX 6.3.1-3: a proof without a claim, for another pair, or too late is ignored and counted")
     func strayProofs() throws {
         var scene = DialbackScene()
         let claim = try scene.makeClaim()

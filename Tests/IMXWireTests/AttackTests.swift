@@ -50,7 +50,9 @@ import Testing
         }
     }
 
-    @Test("S03, G.3-6: the keys, secrets, nonces and server identifiers come from the system's generator alone")
+    @Test(
+        "S03, G.3-6, IMX 6.3.1-3: the keys, secrets, nonces and server identifiers come from the system's generator alone"
+    )
     func onlySystemGenerator() throws {
         let sources = try Sources.lines(under: ["Sources/IMXWire", "Sources/IMXFront", "Sources/imx/Serve"])
         let weak = sources.filter { line in

@@ -132,7 +132,7 @@ private struct Document {
         #expect(listed == OutcomeCode.known)
     }
 
-    @Test("I.1.5: every section of the specification that the code cites is there")
+    @Test("every section of the specification that the code cites is there")
     func citations() throws {
         let document = try Document()
         let headings = Set(

@@ -77,7 +77,7 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
         #expect(try read(out).details?.trail == Array(servers.dropFirst()))
     }
 
-    @Test("IMX 4.7.1: a plain envelope has no details on the other side")
+    @Test("I.1.2: a plain envelope has no details on the other side")
     func plain() throws {
         var plain = try envelope()
         plain.details = nil
@@ -95,7 +95,7 @@ private func read(_ record: ByteBuffer) throws -> Envelope {
     }
 
     @Test(
-        "IMX 2.9a: baggage cannot write a field that has a meaning, nor a critical one",
+        "I.1.2: baggage cannot write a field that has a meaning, nor a critical one",
         arguments: ["0100", "0180", "8123", "0003", "0111", "0190", "0195"]
     )
     func smuggled(name: String) throws {

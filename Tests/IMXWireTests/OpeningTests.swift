@@ -162,7 +162,7 @@ private func hello(
         #expect(failure(lone.after(hello(dialled: "b.example"))) == .malformed)
     }
 
-    @Test("G.5: a connection to oneself, and a mirror, are closed")
+    @Test("G.5, dialback 4: a connection to oneself, and a mirror, are closed")
     func mirror() {
         var lone = Lone(.dialler, open: false)
         var events: [Inbound] = []

@@ -218,7 +218,7 @@ private func repeated(_ field: String, _ count: Int) -> String { String(repeatin
         }
     }
 
-    @Test("IMX 2.9a: baggage of other protocols has no place in these records, and unknown fields travel on")
+    @Test("I.1.2: baggage of other protocols has no place in these records, and unknown fields travel on")
     func baggage() throws {
         var details = Envelope.Details()
         details.baggage = [

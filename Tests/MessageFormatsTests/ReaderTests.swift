@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test(
-        "IMX 5.1: transfer encodings are undone, and unknown ones leave the part opaque",
+        "IMX 5.1, RFC2779 4.1.5: transfer encodings are undone, and unknown ones leave the part opaque",
         arguments: [
             ("7bit", "a=b", "a=b", false), ("BINARY", "a\r\n", "a\r\n", false),
             ("quoted-printable", "a=3Db =\r\nc=c3=A9  \r\n\r\nd", "a=b cé\r\n\r\nd", false),

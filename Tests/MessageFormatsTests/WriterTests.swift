@@ -6,7 +6,9 @@ import Testing
 @testable import MessageFormats
 
 @Suite struct WriterTests {
-    @Test("IMX 5.1: a text is written with From, To and its type, octet for octet as the protocol's example has it")
+    @Test(
+        "IMX 5.1, RFC2779 4.1.2, RFC2779 4.1.10: a text is written with From, To and its type, octet for octet as the protocol's example has it"
+    )
     func plainText() throws {
         let (text, losses) = try written([.text("hi")])
         #expect(
@@ -16,7 +18,7 @@ import Testing
         #expect(losses.isEmpty)
     }
 
-    @Test("IMX 5.1: the language of a text is written and read back")
+    @Test("IMX 5.1, RFC2779 4.1.6: the language of a text is written and read back")
     func language() throws {
         let (text, _) = try written([.text("moin", language: "nds-DE")])
         #expect(text.hasSuffix("\r\nContent-Language: nds-DE\r\n\r\nmoin"))
@@ -50,7 +52,9 @@ import Testing
         #expect(MIMEEntity.plainText(of: .entity(octets(text))) == octets(long))
     }
 
-    @Test("IMX 5.1: several bodies are alternatives in their order and come back the same")
+    @Test(
+        "IMX 5.1, RFC2779 4.1.5, RFC2779 4.1.7: several bodies are alternatives in their order and come back the same"
+    )
     func alternatives() throws {
         let parts = [
             BodyPart.text("hello\r\n\r\n--imx-part-0\r\nno\r\n", language: "en"), .text("", language: "de"),

@@ -28,6 +28,32 @@ import Testing
         envelopes.map { gate.refusal(of: $0, now: now)?.code.rawValue }
     }
 
+    @Test("IMX 6.4(4): whom a user here wrote to is no stranger after a restart either, and is written down once a day")
+    func remembersContacts() throws {
+        let strict = """
+            classes:
+              default: { first-contact: refuse }
+
+            """
+        let first = try gate(strict)
+        var written: [[Address]] = []
+        first.onContact = { written.append([$0, $1]) }
+        let (ann, bob) = (try user("ann@a.example"), try user("bob@b.example"))
+        let (out, back) = (
+            try message(from: "ann@a.example", to: "bob@b.example"),
+            try message(from: "bob@b.example", to: "ann@a.example")
+        )
+        #expect(codes(first, [back, out, back, out, out]) == [5004, nil, nil, nil, nil])
+        #expect(written == [[ann, bob]], "and what comes from outside is not written down")
+        #expect(codes(first, [out], at: at(86_401_000)) == [nil])
+        #expect(written.count == 2)
+        let second = try gate(strict)
+        #expect(codes(second, [back]) == [5004])
+        second.restoreContact(of: ann, with: bob, now: at(0))
+        #expect(codes(second, [back]) == [nil])
+        #expect(codes(second, [try message(from: "zoe@b.example", to: "ann@a.example")]) == [5004])
+    }
+
     @Test("IMX 6.4(1): what a blocked domain sends is refused, whatever it is, from the moment that it is blocked")
     func blocks() throws {
         let gate = try gate("")

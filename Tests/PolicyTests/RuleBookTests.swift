@@ -110,7 +110,7 @@ import Testing
         #expect(try decide([], .message).verdict == .ask)
     }
 
-    @Test("RFC2779 2.3.7: whether somebody is a contact is asked once at most, and only where a rule would care")
+    @Test("whether somebody is a contact is asked once at most, and only where a rule would care")
     func asksRarely() throws {
         var asked = 0
         func ask(_ rules: [AccessRule]) throws {
@@ -129,7 +129,7 @@ import Testing
         #expect(asked == 1)
     }
 
-    @Test("RFC2779 2.3.1: a rule prints as the file writes it, with its place")
+    @Test("a rule prints as the file writes it, with its place")
     func printing() throws {
         let position = SettingsPosition(file: "f", line: 3, column: 5)
         let written = AccessRule(

@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(
-        "IMX 6.4(4): a sender's domain and a recipient have budgets of their own, and what one refuses costs no other"
+        "IMX 6.4(3), IMX 6.4(4): a sender's domain and a recipient have budgets of their own, and what one refuses costs no other"
     )
     func domainAndRecipient() throws {
         var spam = SpamGuard(SpamSettings(plain: Self.budgets(sender: (2, 60), domain: (4, 60), recipient: (3, 60))))

@@ -22,7 +22,7 @@ private func rich(_ octets: String) -> BodyPart {
 
 @Suite("Rich text")
 struct RichTextTests {
-    @Test("XEP-0071: rich text becomes an alternative of the plain one, and comes back")
+    @Test("XEP-0071, RFC2779 4.1.7: rich text becomes an alternative of the plain one, and comes back")
     func bothWays() throws {
         let element = html("a <strong style='font-weight: bold'>b</strong>")
         let read = try #require(envelope("<body xml:lang='en'>a b</body>" + element))
@@ -68,7 +68,7 @@ struct RichTextTests {
         #expect(!losses.isEmpty)
     }
 
-    @Test("XEP-0071 7.6: rich text alone gets a plain one beside it, in both directions")
+    @Test("XEP-0071 7.6, RFC2779 5.4.8: rich text alone gets a plain one beside it, in both directions")
     func alone() throws {
         let read = try #require(envelope(html("a<br/>b")))
         guard case .parts(let parts) = read.body else {
@@ -79,6 +79,18 @@ struct RichTextTests {
         #expect(String(buffer: parts[0].octets) == "a\nb")
         let (text, _) = writing(Bench.message { $0.body = .parts([rich("a <i>b</i>")]) })
         #expect(text.contains("<body>a b</body>" + html("a <em style='font-style: italic'>b</em>")))
+    }
+
+    @Test("I.3: of several rich texts one is read, whatever came of it")
+    func several() {
+        let nothing = rich("<script>x</script>")
+        let (text, result) = writing(Bench.message { $0.body = .parts([.text("x"), nothing, rich("<b>y</b>")]) })
+        #expect(!text.contains("<html") && text.contains("<body>x</body>"))
+        guard case .written(_, let losses) = result else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(losses.contains { $0.description.contains("cannot be shown") })
     }
 }
 
@@ -96,7 +108,7 @@ struct SealedTests {
         "<e2e xmlns='urn:ietf:params:xml:ns:xmpp-e2e'>\(object)</e2e>"
     }
 
-    @Test("RFC3923 3, IMX 2.9c: an object crosses octet for octet")
+    @Test("RFC3923 3, IMX 2.9c, IMX 6.1.5, RFC2779 2.5.4, RFC2779 5.4.7: an object crosses octet for octet")
     func exact() throws {
         let sent = SealedTests.element(SealedTests.escaped.replacing("\r\n", with: "&#13;\n"))
         let read = try #require(envelope(sent))
@@ -127,7 +139,9 @@ struct SealedTests {
         )
     }
 
-    @Test("RFC3923 3: an object from a service that is not XMPP gets an element and a notice, binary ones in base64")
+    @Test(
+        "RFC3923 3, RFC2779 5.4.6: an object from a service that is not XMPP gets an element and a notice, binary ones in base64"
+    )
     func written() throws {
         let binary = BodyPart(
             mediaType: "application/pkcs7-mime; smime-type=enveloped-data",
@@ -153,11 +167,45 @@ struct SealedTests {
         #expect(outcome.code == .notAcceptable)
     }
 
-    @Test("RFC3923 3: what is no such object is an extension like any other, and a text beside one counts")
+    @Test("RFC3923 3: what is no such object is an extension like any other, and of a text and one the object counts")
     func others() throws {
-        let read = try #require(envelope("<body>x</body>" + SealedTests.element(SealedTests.escaped)))
-        #expect(read.body == .parts([.text("x")]) && read.details?.baggage.count == 1)
+        let read = try #require(envelope("<body>x</body>" + SealedTests.element(SealedTests.escaped) + html("y")))
+        let parts = try MIMEEntity.parts(of: read.body).get()
+        #expect(parts.count == 1 && parts.first?.isOpaque == true && read.details?.losses.count == 1)
+        // What is written is read the same, notice and all.
+        let whole = writing(Bench.message { $0.body = read.body }).text
+        let start = try #require(whole.firstRange(of: "<body>")).lowerBound
+        let again = try #require(envelope(String(whole[start...].dropLast("</message>".count))))
+        #expect(again.body == read.body && again.details?.losses == [])
         let plain = try #require(envelope(SealedTests.element("Content-Type: text/plain\n\nx")))
         #expect(plain.body == .none && plain.details?.baggage.first?.isCritical == true)
+    }
+
+    @Test("RFC3923 3: an element beside the object that holds another one, or none, does not take its place")
+    func mislabelled() throws {
+        let sealed = try #require(envelope(SealedTests.element(SealedTests.escaped)))
+        let other = SealedTests.element(SealedTests.escaped.replacing("Hi", with: "Ho"))
+        for octets in ["<x xmlns='urn:x'/>", other, "<x"] {
+            let (text, result) = writing(
+                Bench.message { envelope in
+                    envelope.body = sealed.body
+                    var details = Envelope.Details()
+                    details.baggage = [
+                        Baggage(
+                            origin: "xmpp",
+                            name: "{urn:ietf:params:xml:ns:xmpp-e2e}e2e",
+                            octets: ByteBuffer(string: octets)
+                        )
+                    ]
+                    envelope.details = details
+                }
+            )
+            guard case .written = result else {
+                Issue.record("\(result)")
+                return
+            }
+            #expect(text.contains("Hi") && !text.contains("Ho"), "\(octets): \(text)")
+            #expect(text.contains("<body>\(SealedObject.notice)</body>"))
+        }
     }
 }

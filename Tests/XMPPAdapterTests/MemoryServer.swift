@@ -18,7 +18,9 @@ final class MemoryServer: ComponentDialer {
     var isReachable = true
     private let scheduler: any Scheduler
     private let users: [Address: Refusal?]
-    private let addresses: AddressMap
+    let addresses: AddressMap
+    /// Contact lists and devices; they outlive a connection.
+    var roster = MemoryRoster()
     private var connection: MemoryConnection?
 
     init(scheduler: any Scheduler, component: Domain, users: [Address: Refusal?]) {
@@ -72,6 +74,9 @@ final class MemoryServer: ComponentDialer {
         connection?.answer(stanza)
     }
 
+    /// Writes to the component, if it is connected.
+    func answer(_ stanza: ByteBuffer) { connection?.answer(stanza) }
+
     // MARK: What comes from the component
 
     func handle(_ event: XMLStreamEvent, on connection: MemoryConnection) {
@@ -92,6 +97,7 @@ final class MemoryServer: ComponentDialer {
             ReplyWriter.writeResult("", answering: header, to: &reply)
             connection.answer(reply)
         case Names.message: handleMessage(stanza, on: connection)
+        case Names.presence: handlePresence(stanza)
         default: break
         }
     }

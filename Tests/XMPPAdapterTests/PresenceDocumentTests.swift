@@ -12,7 +12,7 @@ private func published(_ events: [PresenceEvent]) -> PresenceDocument? { events.
 
 @Suite("Presence stanzas as documents")
 struct PresenceDocumentTests {
-    @Test("F.3: who is there, how much, what is said in each language, since when, and where to write")
+    @Test("F.3, RFC2779 2.1.3: who is there, how much, what is said in each language, since when, and where to write")
     func all() throws {
         let bench = PresenceBench()
         let events = bench.receive(
@@ -76,7 +76,7 @@ struct PresenceDocumentTests {
         #expect(published(bench.receive(stanza(content: "<show>away</show>")))?.tuples.map(\.show) == [.away, .xa])
     }
 
-    @Test("F.3: a resource that went is told as closed once, and not again")
+    @Test("F.3, RFC2779 4.4.1: a resource that went is told as closed once, and not again")
     func closed() {
         let bench = PresenceBench()
         _ = bench.receive(stanza() + stanza(resource: "phone"))
@@ -169,7 +169,7 @@ struct PresenceDocumentTests {
     @Test("F.3: what is remembered is bounded; beyond it a state is told, and not remembered")
     func bounded() {
         let bench = PresenceBench()
-        bench.bench.adapter.memory.told = PresentityTable(limit: 1)
+        bench.bench.adapter.memory.told = PresentityTable(limits: PresentityTable.Limits(pairs: 1))
         _ = bench.receive(stanza())
         #expect(published(bench.receive(stanza(to: "ben@b.example")))?.tuples.count == 1)
         #expect(published(bench.receive(stanza(resource: "phone", to: "ben@b.example")))?.tuples.count == 1)

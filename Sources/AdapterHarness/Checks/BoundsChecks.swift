@@ -8,7 +8,7 @@ extension Check {
         Check(
             "bounds.window",
             "more messages than the window are all carried, and never more at a time",
-            proves: "Contract lanes",
+            proves: "Contract outcome",
             capabilities: [.receivesMessages],
             hint: "settle every delivery; a ticket that is forgotten takes its place in the window with it"
         ) { bench in
@@ -25,7 +25,7 @@ extension Check {
         Check(
             "bounds.pause",
             "a paused adapter stops submitting, and loses nothing by it",
-            proves: "Contract lanes",
+            proves: "Contract outcome",
             capabilities: [.sendsMessages],
             submissionWindow: 16,
             hint: "stop reading the link in pause(), read again in resume()",

@@ -97,7 +97,7 @@ extension Check {
             await bench.quiet()
             // A service may also put the user's own address in place of the claimed one (RFC 6120 §8.1.2.1).
             let user = bench.subject.knownUser
-            let arrived = bench.network.deliveries.map(\.envelope).filter { $0.source != user }
+            let arrived = bench.letters.filter { $0.source != user }
             try bench.require(
                 arrived.isEmpty,
                 "nothing arrives but under \(user)",
@@ -127,7 +127,7 @@ extension Check {
             let message = try await bench.received(before + 1)[before]
             let shown = bench.subject.rendering(of: sender)
             try bench.require(message.source == shown, "source \(shown)", seen: "source \(message.source)")
-            let arrived = bench.network.deliveries.count
+            let arrived = bench.letters.count
             try await bench.subject.send(ServiceMessage(from: user, to: message.source, "back"))
             let answer = try await bench.arrived(arrived + 1)[arrived]
             try bench.require(

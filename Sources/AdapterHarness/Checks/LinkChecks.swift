@@ -109,12 +109,14 @@ extension Check {
 }
 
 extension Bench {
-    fileprivate func cut() async throws {
+    /// Cuts the link, and waits for the adapter's word of it.
+    func cut() async throws {
         try await subject.cutLink()
         try await until("the adapter reports its link lost", seen: shownLinks) { log.links.last != .up }
     }
 
-    fileprivate func restore() async throws {
+    /// Lets the link come back, and waits for the adapter's word of it.
+    func restore() async throws {
         try await subject.restoreLink()
         try await until("the adapter reports its link up again", seen: shownLinks) { log.links.last == .up }
     }

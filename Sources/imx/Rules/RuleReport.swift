@@ -52,7 +52,11 @@ extension RuleQuestion {
     private func parsed() throws -> Parsed {
         guard let action = RuleBook.Action(rawValue: action) else {
             let words = RuleBook.Action.allCases.map(\.rawValue)
-            let hint = nearest(to: self.action, among: words).map { "did you mean \"\($0)\"?" }
+            // A rule may be about presence as a whole; a case is always about one way to it.
+            let hint =
+                self.action == "presence"
+                ? "a rule about presence counts for each of: subscribe, fetch, attributes"
+                : nearest(to: self.action, among: words).map { "did you mean \"\($0)\"?" }
             throw CommandFailure(
                 "there is no action \"\(Terminal.safe(self.action))\"\n    "
                     + (hint ?? "the actions are: \(words.joined(separator: ", "))")

@@ -127,6 +127,7 @@ final class Node {
         let gate = Gate(PolicyTables(configuration))
         self.gate = gate
         PolicyParts.join(gate, to: core)
+        try PolicyParts.remember(gate, in: state.database, count: configuration.spam.remembered, now: core.time)
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }

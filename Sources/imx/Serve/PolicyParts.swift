@@ -3,6 +3,8 @@ import Aggregator
 import EnvelopeModel
 import Policy
 import Presence
+import Store
+import Telemetry
 
 /// Joins rules and budgets to those who ask for them.
 enum PolicyParts {
@@ -18,6 +20,14 @@ enum PolicyParts {
         desk.verdict = { [unowned gate] in verdict(gate.decide(.subscribe, owner: $1, party: $0)) }
         desk.verdictOnFetch = { [unowned gate] in verdict(gate.decide(.fetch, owner: $1, party: $0)) }
         desk.verdictOnAttributes = { [unowned gate] in verdict(gate.decide(.attributes, owner: $1, party: $0)) }
+    }
+
+    /// Has the gate know whom users here had written to before, and the database whom they write to from now on.
+    static func remember(_ gate: Gate, in database: StateDatabase, count: Int, now: Instant) throws {
+        for contact in try database.contacts(last: count) {
+            gate.restoreContact(of: contact.key.writer, with: contact.key.reader, now: now)
+        }
+        gate.onContact = { database.remember(.init(writer: $0, reader: $1), at: WallTime.now) }
     }
 
     private static func verdict(_ decision: RuleBook.Decision) -> PresenceVerdict {

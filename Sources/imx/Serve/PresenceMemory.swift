@@ -25,6 +25,7 @@ enum PresenceMemory {
         let cutter = PresenceCutter()
         desk.smaller = { cutter.smaller($0) }
         desk.lease = { [unowned core] in core.lease(of: $0) }
+        desk.isHosted = { [unowned core] in core.serves($0) }
         var count = 0
         try database.subscriptions {
             desk.restore($0)

@@ -17,7 +17,9 @@ extension EndToEnd.AttackCertificateTests {
         ("stranger.example", "stranger.example", .stranger), ("right.example", "right.example", .none),
     ]
 
-    @Test("S46, G.3-10: where policy asks for a certificate, no message goes to who shows another's, his own or none")
+    @Test(
+        "S46, G.3-10, IMX 6.2.2.2: where policy asks for a certificate, no message goes to who shows another's, his own or none"
+    )
     func wrongCertificates() async throws {
         let scratch = try Scratch("wrong-certificates")
         let authority = try await AttackAuthority(in: scratch)

@@ -42,7 +42,9 @@ extension EndToEnd.AttackNameTests {
         try await field.end()
     }
 
-    @Test("S10, IMX 4.3.3, G.3-12: on a connection with five domains exactly the proved pairs deliver")
+    @Test(
+        "S10, IMX 2.9a, IMX 4.3.3, IMX 6.2.2, IMX 6.2.2.1(3), IMX 6.4(2), RFC2779 5.4.3, G.3-12: on a connection with five domains exactly the proved pairs deliver"
+    )
     func matrix() async throws {
         let server = try HostileServer()
         let names = (1...5).map { "m\($0).example" }
@@ -155,7 +157,7 @@ extension EndToEnd.AttackNameTests {
         try await field.end()
     }
 
-    @Test("S14: a notification that nobody asked for is refused, counted, and shown to nobody")
+    @Test("S14, RFC2779 5.3.2: a notification that nobody asked for is refused and counted")
     func notification() async throws {
         let server = try HostileServer()
         let field = try await Battlefield("notification", peers: ["m.example": server.port])

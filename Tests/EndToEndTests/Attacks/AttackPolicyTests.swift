@@ -10,7 +10,7 @@ extension EndToEnd {
 
 extension EndToEnd.AttackPolicyTests {
     @Test(
-        "S12, G.3-20, IMX 6.3(3): a domain that is blocked loses its trust on live connections within two seconds, others keep theirs"
+        "S12, G.3-20, IMX 6.3(3), IMX 6.4(1): a domain that is blocked loses its trust on live connections within two seconds, others keep theirs"
     )
     func blocked() async throws {
         let server = try HostileServer()

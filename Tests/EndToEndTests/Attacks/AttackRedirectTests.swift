@@ -53,7 +53,7 @@ extension EndToEnd.AttackRedirectTests {
     }
 
     @Test(
-        "S15, G.3-16: who is not trusted yet, or not for that domain, or leads to a victim or in a circle, redirects nobody"
+        "S15, G.3-16, IMX 2.9b, IMX 6.2.2.1(4): who is not trusted yet, or not for that domain, or leads to a victim or in a circle, redirects nobody"
     )
     func refused() async throws {
         let victim = try CountingVictim()

@@ -163,7 +163,7 @@ extension EndToEnd.AttackRefusalTests {
     }
 
     @Test(
-        "S44, S42, IMX 4.4.9: each refusal that a stranger can bring about has its code, its count, and a line with address and domain"
+        "S44, S42, IMX 4.4.9, Contract trace: each refusal that a stranger can bring about has its code, its count, and a line with address and reason, or domain"
     )
     func table() async throws {
         let server = try HostileServer()

@@ -23,13 +23,22 @@ final class LoopClient {
         var condition: String?
     }
 
-    private enum Step { case greeting, authenticating, greetingAgain, binding, online, gone }
+    /// Presence as it came; a type of nil says that somebody is there.
+    struct Presence {
+        var from: String
+        var type: String?
+        var status: String?
+    }
+
+    private enum Step { case greeting, authenticating, greetingAgain, binding, listing, online, gone }
 
     private let user: String
     private let domain: String
     private let port: UInt16
     private let eventLoop: any EventLoop
     private let hear: (Message) -> Void
+    /// Called with presence of any type.
+    var hearPresence: ((Presence) -> Void)?
     private var step = Step.gone
     private var channel: (any Channel)?
     private var parser = XMLStreamParser(vocabulary: Word.vocabulary)
@@ -131,12 +140,24 @@ final class LoopClient {
             step = .binding
             write("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
         case (.binding, Word.iq):
-            step = stanza.attribute(Word.type, is: "result") ? .online : .gone
-            write("<presence/>")
-        case (.online, Word.message): hear(Message(stanza))
+            step = stanza.attribute(Word.type, is: "result") ? .listing : .gone
+            // RFC 6121 §2.1.6: what happens to contacts is told to those alone who have asked for the list. The server
+            // takes stanzas in order, so that whoever has the list is seen to be there too.
+            write("<presence/><iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+        case (.listing, Word.iq): step = .online
+        case (.listing, Word.message), (.online, Word.message): hear(Message(stanza))
+        case (.listing, Word.presence), (.online, Word.presence): hearPresence?(Presence(stanza))
         case (_, Word.streamError), (.authenticating, _): step = .gone
         default: break
         }
+    }
+}
+
+extension LoopClient.Presence {
+    fileprivate init(_ stanza: XMLElement) {
+        from = stanza.string(Word.from) ?? ""
+        type = stanza.string(Word.type)
+        status = stanza.child(Word.status).map { String(buffer: $0.text) }
     }
 }
 
@@ -182,6 +203,8 @@ private enum Word {
     static let id = XMLName(rawValue: 11)
     static let type = XMLName(rawValue: 12)
     static let lang = XMLName(rawValue: 13)
+    static let presence = XMLName(rawValue: 14)
+    static let status = XMLName(rawValue: 15)
 
     static let vocabulary = XMLVocabulary(
         [
@@ -193,7 +216,7 @@ private enum Word {
         ]
             + [
                 (message, "message"), (iq, "iq"), (error, "error"), (body, "body"), (subject, "subject"),
-                (thread, "thread"),
+                (thread, "thread"), (presence, "presence"), (status, "status"),
             ]
             .map { XMLVocabulary.Entry($0.0, "jabber:client", $0.1) }
     )

@@ -24,10 +24,15 @@ final class ServerSubject<Server: XMPPServer>: Subject {
         .staysSilent: "a server answers the ping behind a message, whatever becomes of the message",
         .knowsItsUsers: "a server says service-unavailable of who is away and of who does not exist (RFC 6121 §8.5.2)",
     ]
-    private let server: Server
+    let server: Server
     private let form: XMPPSettings.Form
-    private let eventLoop: any EventLoop
-    private var client: LoopClient?
+    let eventLoop: any EventLoop
+    var client: LoopClient?
+    var news: [PresenceNews] = []
+    /// What each device of the known user says, and the client of each but the first.
+    var statuses: [String: String] = [:]
+    var devices: [String: LoopClient] = [:]
+    let presenceBurst = 40
 
     init(_ server: Server, form: XMPPSettings.Form, on eventLoop: any EventLoop) throws {
         guard let domain = Domain(server.domain), let alice = Address("alice@\(domain)"),
@@ -51,6 +56,8 @@ final class ServerSubject<Server: XMPPServer>: Subject {
     func stop() async {
         client?.close()
         client = nil
+        for device in devices.values { device.close() }
+        devices = [:]
     }
 
     func makeAdapter(on host: any AdapterHost) throws -> XMPPAdapter {
@@ -76,8 +83,10 @@ final class ServerSubject<Server: XMPPServer>: Subject {
     private func logIn() async throws {
         client?.close()
         let client = LoopClient("alice", at: server, on: eventLoop) { [weak self] in self?.hear($0) }
+        client.hearPresence = { [weak self] in self?.hear($0) }
         self.client = client
         try await client.logIn()
+        if let status = statuses[Self.firstDevice] { write(status, by: client) }
     }
 
     // MARK: What alice writes and hears
@@ -137,14 +146,14 @@ final class ServerSubject<Server: XMPPServer>: Subject {
     }
 
     /// How alice's client names a foreign person.
-    private func jid(of address: Address) -> String {
+    func jid(of address: Address) -> String {
         let name = EscapedName.escape(String(buffer: address.localPart)[...])
         guard form == .escaped else { return "\(name)@\(address.domain)" }
         let whole = EscapedName.escape("\(address)", withAtSign: true)
         return "\(whole)@\(server.componentDomain)"
     }
 
-    private func address(of jid: String) -> Address? {
+    func address(of jid: String) -> Address? {
         let parts = jid.prefix { $0 != "/" }.split(separator: "@")
         guard parts.count == 2 else { return nil }
         var name = EscapedName.unescape(parts[0])

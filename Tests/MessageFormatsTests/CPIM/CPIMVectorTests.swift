@@ -138,7 +138,7 @@ private func rules(_ message: CPIMMessage) -> [CPIMFinding.Rule] { message.findi
         #expect(message.to.count == 3 && message.cc.count == 2)
     }
 
-    @Test("D27 D28 D29 D32: a namespace holds from its line on")
+    @Test("RFC2779 4.1.8: D27 D28 D29 D32: a namespace holds from its line on")
     func namespaces() throws {
         let again = try cpim("NS: a <u:1>", "a.H: 1", "NS: a <u:2>", "a.H: 2")
         #expect(again.headers.filter { $0.name == "H" }.map(\.namespace) == ["u:1", "u:2"])
@@ -155,7 +155,7 @@ private func rules(_ message: CPIMMessage) -> [CPIMFinding.Rule] { message.findi
         #expect(rules(try cpim("NS: \(value)")) == [.namespace])
     }
 
-    @Test("D07 D33: what Require names, and what it cannot name")
+    @Test("RFC2779 4.1.8: D07 D33: what Require names, and what it cannot name")
     func require() throws {
         for line in ["Require: A.x,B.y", "Require: A.x, B.y"] {
             let message = try cpim("NS: A <u:a>", "NS: B <u:b>", line)
@@ -239,7 +239,7 @@ private func rules(_ message: CPIMMessage) -> [CPIMFinding.Rule] { message.findi
         }
     }
 
-    @Test("D49: a header is known by its namespace and name, whatever its prefix")
+    @Test("RFC2779 4.1.8: D49: a header is known by its namespace and name, whatever its prefix")
     func prefixes() throws {
         let message = try cpim(
             "NS: x <urn:ietf:params:imdn>",

@@ -173,7 +173,7 @@ import Testing
         #expect(PIDFTupleID.decode(tuple.id) == "dr4hcr0st3lup4c")
     }
 
-    @Test("E32: unknown attributes on every element change nothing, and stay on what is copied")
+    @Test("E32, RFC2779 3.1.4: unknown attributes on every element change nothing, and stay on what is copied")
     func attributes() throws {
         let plain = try reading(PresenceSamples.others).document
         let more = PresenceSamples.others.replacing("<impp:", with: "<impp:").replacing(
@@ -224,7 +224,7 @@ import Testing
         }
     }
 
-    @Test("IMX 2.3: a reader forgets one document before the next, whatever became of it")
+    @Test("a reader forgets one document before the next, whatever became of it")
     func again() throws {
         let reader = PIDFReader(mode: .tolerant)
         let expected = try PIDFReader(mode: .tolerant).read(ByteBuffer(string: PresenceSamples.statuses)).get()

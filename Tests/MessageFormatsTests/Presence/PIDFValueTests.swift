@@ -6,7 +6,7 @@ import Testing
 
 @Suite("PIDF vectors: values") struct PIDFValueTests {
     @Test(
-        "E11: a document without entity is refused, and one about somebody else is told from one about the presentity"
+        "E11, RFC2779 3.1.2: a document without entity is refused, and one about somebody else is told from one about the presentity"
     )
     func entity() throws {
         let without = presence("").replacing(" entity=\"pres:alice@a.example\"", with: "")

@@ -39,7 +39,9 @@ import Testing
         #expect(document.tuples[0].statusExtensions == [ByteBuffer(string: kept)])
     }
 
-    @Test("E05: extensions of a tuple and of the whole are kept, and white space around a contact is not")
+    @Test(
+        "E05, RFC2779 3.1.3: extensions of a tuple and of the whole are kept, and white space around a contact is not"
+    )
     func others() throws {
         let document = try reading(PresenceSamples.others).document
         #expect(document.tuples.map(\.contact) == ["tel:+09012345678", "im:someone@mobilecarrier.net"])
@@ -53,7 +55,7 @@ import Testing
         #expect(document.extensions == [ByteBuffer(string: onTop)])
     }
 
-    @Test("E06: an extension that demands what we do not know is left out, told of and kept")
+    @Test("E06, RFC2779 3.1.4: an extension that demands what we do not know is left out, told of and kept")
     func mandatory() throws {
         let reading = try reading(PresenceSamples.mandatory)
         #expect(reading.findings.map(\.rule) == [.mustUnderstand] && reading.faults.isEmpty)

@@ -82,7 +82,10 @@ private struct Documents {
 }
 
 @Suite("PIDF writer") struct PIDFWriterTests {
-    @Test("E04: what is written is read as the same document, whatever it says", arguments: 0..<8)
+    @Test(
+        "E04, RFC2779 3.1.3, RFC2779 4.4.2, RFC2779 4.4.3: what is written is read as the same document, whatever it says",
+        arguments: 0..<8
+    )
     func roundTrip(_ seed: Int) throws {
         var documents = Documents(draw: Seeded(state: UInt64(seed)))
         let strict = PIDFReader(mode: .strict)
