@@ -94,6 +94,7 @@ extension PresenceDesk {
             count(-1, of: parties.domain(p), in: &rowsOfHosted)
         }
         states.set(nil, .forWatcher, row, of: parties.domainNumber(p))
+        cuts[row] = nil
         watched.remove(row)
         if watched.first(of: p) == nil { states.set(nil, .forAll, p, of: parties.domainNumber(p)) }
         parties.release(w)
@@ -143,7 +144,7 @@ extension PresenceDesk {
     /// What a watcher may be told of a user here.
     func state(ofWatched row: UInt32) -> Body {
         if watched[row].flags.contains(.polite) { return .none }
-        return told(row)
+        return fitting(told(row), row)
     }
 
     /// Where a lease begins to count: beyond what an earlier lease of the pair or an earlier process said, also where

@@ -303,6 +303,8 @@ extension PresenceDesk {
         case _ where outcome.disposition == .delivered && outcome.code != .uncertain:
             watched[row].failures = 0
             if watched[row].flags.contains(.dirty) { notify(row) }
+        case .tooLarge where watched[row].flags.contains(.dirty): notify(row)  // another state has come since
+        case .tooLarge where state(ofWatched: row) != .none: sendLess(row)
         default:
             watched[row].failures = min(watched[row].failures + 1, 20)
             watched[row].flags.insert(.dirty)

@@ -72,6 +72,9 @@ package final class PresenceDesk {
     /// The same for one who looks once, and for one who reads attributes, where the rules tell these apart.
     package var verdictOnFetch: ((_ watcher: Address, _ presentity: Address) -> PresenceVerdict)?
     package var verdictOnAttributes: ((_ requester: Address, _ user: Address) -> PresenceVerdict)?
+    /// A state with less in it, for ways and peers that do not take all of it; nil where nothing can be left out.
+    package var smaller: (Body) -> Body? = { _ in nil }
+    var cuts: [UInt32: Cut] = [:]
     /// Called with what adapters are to do, in order, once a call is over.
     package var orders: [PresenceOrder] = []
     package var requests: [Request] = []
@@ -247,6 +250,8 @@ package struct PresenceCounters: Sendable, Hashable {
     package var lapsed: UInt64 = 0
     /// Notifications sent.
     package var notifications: UInt64 = 0
+    /// Notifications that were too large, after each of which one with less in it was sent.
+    package var cut: UInt64 = 0
     /// Renewals granted.
     package var renewals: UInt64 = 0
 }
