@@ -26,7 +26,7 @@ extension AggregatorKeys {
         ),
         SettingsKey(
             "lease",
-            .duration(.seconds(60) ... .seconds(7 * 86_400)),
+            .duration(.seconds(10) ... .seconds(7 * 86_400)),
             .defaultsTo("30m"),
             "The longest time that a subscription to a user's presence is granted before it must be renewed"
         ),
