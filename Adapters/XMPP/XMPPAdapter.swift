@@ -40,7 +40,7 @@ public final class XMPPAdapter: Adapter {
     /// Answers that wait for a link.
     var deferred = ByteBuffer()
     /// The local users who wrote last in the form that is not the default.
-    var forms: [Address: AddressForm] = [:]
+    var forms = Recent<AddressForm>(limit: 4_096)
     var context: MessageContext
     /// What is known of the conversations on the link.
     var conversations = Conversations()
@@ -216,6 +216,7 @@ extension XMPPAdapter: ComponentLinkUser {
     func linkBecameWritable() {
         host.turn {
             drainPresence()
+            submitPresence()
             drain()
         }
     }
@@ -224,8 +225,9 @@ extension XMPPAdapter: ComponentLinkUser {
         host.turn {
             body()
             submitIncoming()
-            submitPresence()
+            // What the orders are answered with at once is told with the rest.
             drainPresence()
+            submitPresence()
             drain()
             updateReading()
             finishIfIdle()

@@ -194,7 +194,7 @@ extension AggregatorCore {
     private func passing(_ envelope: borrowing Envelope) -> Outcome? {
         if isDraining { return Outcome(.unavailable, "shutting down", retryAfter: 5) }
         if envelope.hops == 0 { return Outcome(.loop, "the hop limit is used up") }  // RFC 3860 §3.4.2
-        if envelope.hasDetails, let trail = envelope.details?.trail, trail.contains(settings.serverID) {
+        if envelope.hasDetails, envelope.trail.contains(settings.serverID) {
             return Outcome(.loop, "has been here before")
         }
         return nil

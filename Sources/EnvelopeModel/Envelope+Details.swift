@@ -46,6 +46,19 @@ extension Envelope {
         public var isEmpty: Bool { self == Details() }
     }
 
+    // One thing of the details, without a copy of all the others: what every envelope on its way is asked for.
+
+    /// The aggregators that passed it on; none without details.
+    public var trail: [ServerID] { storage.fields.box?.value.trail ?? [] }
+    /// What a translation could not carry; nothing without details.
+    public var losses: [Loss] { storage.fields.box?.value.losses ?? [] }
+    /// What the sender does at the conversation.
+    public var chatState: ChatState? { storage.fields.box?.value.chatState }
+    /// Attributes of the sender that ride along; none without details.
+    public var attributes: [Attribute] { storage.fields.box?.value.attributes ?? [] }
+    /// The native identifier, where it could not serve as the identifier itself.
+    public var nativeID: ByteBuffer? { storage.fields.box?.value.nativeID }
+
     /// Adds losses to the envelope's list.
     public mutating func add(losses: [Loss]) {
         guard !losses.isEmpty else { return }

@@ -58,6 +58,26 @@ extension MIMEEntity {
         return entity.getSlice(at: entity.readerIndex + start, length: entity.readableBytes - start)
     }
 
+    /// What stands behind the lines From and To of an entity that begins as our writer has it begin; nil for any other.
+    ///
+    /// Where it is the same for two entities, both say the same, to whomever they are addressed: what is made of one can
+    /// be used for the other.
+    public static func rest(behindAddressesOf entity: ByteBuffer) -> ByteBuffer? {
+        let start: Int? = entity.withUnsafeReadableBytes { bytes in
+            var position = 0
+            guard skip("From: ", bytes, &position), skipLine(bytes, &position),
+                skip("To: ", bytes, &position), skipLine(bytes, &position),
+                position <= addressOctets, position < bytes.count, bytes[position] != 0x20, bytes[position] != 0x09
+            else { return nil }
+            return position
+        }
+        guard let start else { return nil }
+        return entity.getSlice(at: entity.readerIndex + start, length: entity.readableBytes - start)
+    }
+
+    /// The most octets of the two lines, which leaves the rest its place in a header.
+    private static let addressOctets = 4_096
+
     private static func skip(_ text: StaticString, _ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> Bool {
         let length = text.utf8CodeUnitCount
         guard bytes.count - position >= length else { return false }

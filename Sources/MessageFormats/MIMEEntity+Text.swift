@@ -12,6 +12,20 @@ import struct NIOCore.ByteBuffer
 ///
 ///     the text
 extension MIMEEntity {
+    /// Writes a presence document that has nothing said about it; false, with nothing written, for any other part. One is
+    /// written for every watcher.
+    static func writePresence(_ part: BodyPart, from: Address, to: Address, into out: inout ByteBuffer) -> Bool {
+        guard part.mediaType == PresenceDocument.mediaType, part.language == nil, part.disposition == nil,
+            part.contentID == nil, part.headers.isEmpty
+        else { return false }
+        writeAddresses(from: from, to: to, into: &out)
+        out.writeStaticString("Content-Type: ")
+        out.writeString(PresenceDocument.mediaType)
+        out.writeStaticString("\r\n\r\n")
+        out.writeImmutableBuffer(part.octets)
+        return true
+    }
+
     /// Writes the shape above in one go, without a string or a temporary.
     static func writeText(
         _ text: ByteBuffer,

@@ -20,6 +20,7 @@ extension MIMEEntity {
                 writeText(parts[0].octets, language: parts[0].language, from: from, to: to, into: &out)
                 return []
             }
+            if parts.count == 1, writePresence(parts[0], from: from, to: to, into: &out) { return [] }
             return write(parts: parts, from: from, to: to, into: &out)
         }
     }

@@ -124,7 +124,7 @@ extension SpamGuard.Kind {
     init(_ envelope: Envelope) {
         switch envelope.operation {
         case .message:
-            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.details?.chatState != nil
+            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.chatState != nil
             self = isNotice ? .chatState : .message
         case .subscribe: self = .subscribe
         case .notify, .report: self = .notify

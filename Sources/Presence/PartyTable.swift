@@ -4,8 +4,9 @@ import NIOCore
 
 /// The parties of all subscriptions, each address once: its local part in one common store, its domain by number.
 ///
-/// An address costs its local part's octets and about twenty-five more, where one of its own costs two hundred.
-struct PartyTable {
+/// An address costs its local part's octets and about twenty-five more, where one of its own costs two hundred. A class,
+/// so that a look into the table does not copy the references that it is made of.
+final class PartyTable {
     private struct Entry {
         var offset: UInt32
         var length: UInt16
@@ -43,7 +44,7 @@ struct PartyTable {
     }
 
     /// The number of the party, which is entered where it is new; one more row names it.
-    mutating func retain(_ address: Address) -> UInt32 {
+    func retain(_ address: Address) -> UInt32 {
         if let known = find(address) {
             entries[Int(known)].uses += 1
             return known
@@ -71,7 +72,7 @@ struct PartyTable {
     }
 
     /// One row less names the party.
-    mutating func release(_ party: UInt32) {
+    func release(_ party: UInt32) {
         entries[Int(party)].uses -= 1
         guard entries[Int(party)].uses == 0 else { return }
         index.remove(party, hash: hash(party))
@@ -101,7 +102,7 @@ struct PartyTable {
     /// The number of a party's domain.
     func domainNumber(_ party: UInt32) -> UInt32 { entries[Int(party)].domain }
 
-    private mutating func number(of domain: Domain) -> UInt32 {
+    private func number(of domain: Domain) -> UInt32 {
         if let known = domainNumbers[domain] { return known }
         let entry = DomainEntry(domain: domain, uses: 0)
         let number: UInt32
@@ -138,7 +139,7 @@ struct PartyTable {
     }
 
     /// Moves the octets together once more than half of them belong to nobody.
-    private mutating func compactIfWasteful() {
+    private func compactIfWasteful() {
         guard deadOctets > 65_536, deadOctets * 2 > octets.count else { return }
         var kept: [UInt8] = []
         kept.reserveCapacity(octets.count - deadOctets)

@@ -232,7 +232,7 @@ extension PresenceDesk {
         at instant: Instant
     ) -> Outcome {
         tick(instant)
-        guard let row = watchingRow(watcher, presentity), watching.id(of: row) == notification.id else {
+        guard let row = watchingRow(watcher, presentity), watching.hasID(notification.id, row) else {
             counters.unasked += 1  // RFC 2779 5.3.2
             return Outcome(.noSuchSubscription)
         }

@@ -68,7 +68,7 @@ package final class PresenceDesk {
     package var requests: [Request] = []
     package var changes: [SubscriptionChange] = []
     package internal(set) var counters = PresenceCounters()
-    var parties = PartyTable()
+    let parties = PartyTable()
     var watched: SubscriptionTable
     var watching: SubscriptionTable
     /// The states of users here: what each watcher may see, by row, and what all may see, by party.

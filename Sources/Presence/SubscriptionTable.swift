@@ -84,12 +84,31 @@ struct SubscriptionTable {
             return
         }
         longIDs[row] = nil
-        var octets = ByteBuffer()
-        octets.writeImmutableBuffer(id.octets)
-        octets.writeRepeatingByte(0, count: 16 - length)
-        rows[Int(row)].idHigh = octets.readInteger() ?? 0
-        rows[Int(row)].idLow = octets.readInteger() ?? 0
+        (rows[Int(row)].idHigh, rows[Int(row)].idLow) = Self.packed(id)
         rows[Int(row)].idLength = UInt8(length)
+    }
+
+    /// Whether the row's identifier is `id`; for every notification that comes, so nothing is made.
+    func hasID(_ id: SubscriptionID, _ row: UInt32) -> Bool {
+        let entry = rows[Int(row)]
+        guard entry.idLength != 255 else { return longIDs[row] == id.octets }
+        guard id.octets.readableBytes == Int(entry.idLength) else { return false }
+        return Self.packed(id) == (entry.idHigh, entry.idLow)
+    }
+
+    /// The octets of an identifier of at most sixteen, zeros behind them.
+    private static func packed(_ id: SubscriptionID) -> (high: UInt64, low: UInt64) {
+        id.octets.withUnsafeReadableBytes { bytes in
+            var words: (high: UInt64, low: UInt64) = (0, 0)
+            for (index, octet) in bytes.enumerated() {
+                if index < 8 {
+                    words.high |= UInt64(octet) << (56 - 8 * index)
+                } else {
+                    words.low |= UInt64(octet) << (120 - 8 * index)
+                }
+            }
+            return words
+        }
     }
 
     // MARK: Lists

@@ -18,6 +18,15 @@ final class XMLStreamCore {
     /// The octets given to expat so far.
     var fed = 0
     private var firstOctets: [UInt8] = []
+    /// The octets of the stream's header, and of what stands before it.
+    private(set) var header: [UInt8] = []
+    private var isHeaderOver = false
+    /// Where the last stanza ended in what expat was given.
+    private(set) var stanzaEnd = 0
+    /// Whether the header is read a second time.
+    private var isReplaying = false
+    /// After how many octets expat is made anew, at the end of a stanza. A name of a few octets costs it some hundred.
+    private static let renewalOctets = 2 << 20
 
     /// How many elements are open, the stream's own included.
     private var depth = 0
@@ -67,9 +76,10 @@ final class XMLStreamCore {
     // MARK: Elements
 
     func start(_ name: UnsafePointer<CChar>?, _ list: UnsafeMutablePointer<UnsafePointer<CChar>?>?) {
-        guard let name else { return }
+        guard let name, !isReplaying else { return }
         depth += 1
         if depth == 1 {
+            endHeader()
             events.append(.opened(XMLElement(store: store, index: append(name, list))))
             return
         }
@@ -93,6 +103,7 @@ final class XMLStreamCore {
         textMayExtend = false
         if depth == 1 {
             endStanza()
+            if !header.isEmpty, offset > XMLStreamCore.renewalOctets, let parser { _ = XML_StopParser(parser, 1) }
         } else if broken == nil, let index = open.popLast() {
             store.close(index)
         }
@@ -117,6 +128,28 @@ final class XMLStreamCore {
         }
     }
 
+    // MARK: The header
+
+    /// Keeps what may be the stream's header, until it is whole.
+    func keepHeader(_ piece: UnsafeRawBufferPointer) {
+        guard !isHeaderOver, header.count + piece.count <= limits.tagOctets * 2 else { return }
+        header += piece
+    }
+
+    private func endHeader() {
+        let end = offset + (parser.map { Int(XML_GetCurrentByteCount($0)) } ?? 0)
+        isHeaderOver = true
+        // A header that was too large to be kept is not read again.
+        header = end <= header.count ? Array(header.prefix(end)) : []
+    }
+
+    func beginReplay() { isReplaying = true }
+
+    func endReplay() {
+        isReplaying = false
+        fed = header.count
+    }
+
     private func beginStanza() {
         stanza = store.end
         stanzaOffset = offset
@@ -128,6 +161,7 @@ final class XMLStreamCore {
         guard let root = open.first else { return }
         store.close(root)
         let end = offset + (parser.map { Int(XML_GetCurrentByteCount($0)) } ?? 0)
+        stanzaEnd = end
         if end - stanzaOffset > limits.stanzaOctets { giveUp(.stanzaOctets) }
         let element = XMLElement(store: store, index: root)
         if let broken {

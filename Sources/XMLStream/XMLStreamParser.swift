@@ -20,12 +20,18 @@ package enum XMLStreamEvent {
 /// It stands on expat. Everything that RFC 6120 §11.1 forbids ends the stream: comments, processing instructions, DTDs,
 /// entities other than the five predefined ones.
 package final class XMLStreamParser {
-    private let parser: OpaquePointer?
+    private var parser: OpaquePointer?
     private let core: XMLStreamCore
+    /// How many times the parser was made anew.
+    package private(set) var renewals = 0
 
     /// Makes a parser that knows the names in `vocabulary` by their numbers.
     package init(vocabulary: XMLVocabulary, limits: XMLLimits = XMLLimits()) {
         core = XMLStreamCore(vocabulary: vocabulary, limits: limits)
+        makeParser()
+    }
+
+    private func makeParser() {
         // RFC 6120 §11.6: UTF-8 whatever the declaration says; a declaration that says otherwise is refused.
         parser = XML_ParserCreateNS("UTF-8", XML_Char(bitPattern: XMLVocabulary.separator))
         core.parser = parser
@@ -51,7 +57,7 @@ package final class XMLStreamParser {
     /// Takes octets. The events that came out of the ones before are void from here on.
     package func feed(_ octets: ByteBuffer) {
         core.beginBurst()
-        guard let parser else {
+        guard parser != nil else {
             core.fail(.internalServerError, "no memory for a parser")
             return
         }
@@ -59,25 +65,50 @@ package final class XMLStreamParser {
             var rest = bytes[...]
             while core.failure == nil, !rest.isEmpty {
                 let piece = rest.prefix(XMLStreamCore.pieceOctets)
-                rest = rest.dropFirst(piece.count)
-                feed(UnsafeRawBufferPointer(rebasing: piece), to: parser)
+                rest = rest.dropFirst(feed(UnsafeRawBufferPointer(rebasing: piece)))
             }
         }
     }
 
-    private func feed(_ piece: UnsafeRawBufferPointer, to parser: OpaquePointer) {
+    /// Has expat forget the names that it has seen: it keeps every one of them for as long as it lives. What holds for
+    /// the stream stands in its header, which the new one reads again.
+    private func renew() {
+        if let parser { XML_ParserFree(parser) }
+        makeParser()
+        renewals += 1
+        guard let parser else { return core.fail(.internalServerError, "no memory for a parser") }
+        core.beginReplay()
+        let isTaken = core.header.withUnsafeBytes { header in
+            let start = header.baseAddress?.assumingMemoryBound(to: CChar.self)
+            return XML_Parse(parser, start, Int32(truncatingIfNeeded: header.count), 0) == XML_STATUS_OK
+        }
+        core.endReplay()
+        if !isTaken { core.fail(.internalServerError, "the stream's header cannot be read again") }
+    }
+
+    /// Takes the piece, or its beginning up to the end of a stanza, and returns how much was taken.
+    private func feed(_ piece: UnsafeRawBufferPointer) -> Int {
+        guard let parser else { return piece.count }
         guard core.beginsInUTF8(piece) else {
             core.fail(.notWellFormed, "a byte order mark or an encoding other than UTF-8")  // RFC 6120 §11.6
-            return
+            return piece.count
         }
+        core.keepHeader(piece)
         let start = piece.baseAddress?.assumingMemoryBound(to: CChar.self)
         let status = XML_Parse(parser, start, Int32(truncatingIfNeeded: piece.count), 0)
+        if status == XML_STATUS_SUSPENDED, core.failure == nil {
+            // expat stands behind the end of a stanza; what it has of the piece beyond is fed to the next one.
+            let taken = core.stanzaEnd - core.fed
+            renew()
+            return min(max(taken, 0), piece.count)
+        }
         core.fed += piece.count
         if status != XML_STATUS_OK, core.failure == nil {
             let (condition, text) = describe(XML_GetErrorCode(parser))
             core.fail(condition, text)
         }
         core.checkPending()
+        return piece.count
     }
 
     private func describe(_ code: XML_Error) -> (XMLStreamCondition, String) {

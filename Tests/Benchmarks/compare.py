@@ -9,73 +9,15 @@ import json
 import os
 import pathlib
 import random
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-PEERS = HERE.parent / "Peers"
-SECRET = "a-secret-of-benchmarks"
-SERVER_LIBRARIES = "/usr/lib/x86_64-linux-gnu:/usr/lib/aarch64-linux-gnu"
+from servers import FULL_GATE, NO_GATE, SECRET, Bench, aggregators, between, counted, ejabberd_server, prosody_server
 
 
-class Bench:
-    """Processes and files of one run; everything ends with it."""
-
-    def __init__(self, arguments):
-        self.arguments = arguments
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="imx-benchmark-"))
-        self.processes = []
-        self.ports = set()
-
-    def close(self):
-        self.stop_all()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def stop_all(self):
-        for process in self.processes:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        self.processes.clear()
-
-    def port(self):
-        """A free port below the range that the kernel gives to outgoing connections."""
-        while True:
-            port = random.randrange(20000, 32000)
-            with socket.socket() as probe:
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-            if port not in self.ports:
-                self.ports.add(port)
-                return port
-
-    def start(self, name, command, environment=None, ports=()):
-        log = open(self.directory / f"{name}.log", "wb")
-        process = subprocess.Popen(
-            [str(c) for c in command], cwd=self.directory, env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-        self.processes.append(process)
-        for port in ports:
-            self.await_port(name, process, port)
-        return process.pid
-
-    def await_port(self, name, process, port):
-        end = time.monotonic() + 30
-        while time.monotonic() < end and process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.05)
-        tail = (self.directory / f"{name}.log").read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"{name} does not answer on port {port}\n{tail}")
+class Load(Bench):
+    """With the generator of messages."""
 
     def load(self, pids, count, *options, counters=(), latency=None):
         """One run of the generator; what it printed, or an explanation."""
@@ -93,46 +35,14 @@ class Bench:
         return max(2000, int(count * self.arguments.scale))
 
 
-def template(name, values):
-    text = (PEERS / name).read_text()
-    for key, value in values.items():
-        text = text.replace(f"@{key}@", str(value))
-    return text
-
-
 def prosody(bench):
     """Component to component through Prosody."""
-    home = bench.directory / "prosody"
-    (home / "data").mkdir(parents=True)
-    client, component = bench.port(), bench.port()
-    parts = "".join(
-        f'Component "{c}.p.example"\n  component_secret = "{SECRET}"\n  validate_from_addresses = false\n'
-        for c in ("c1", "c2")
-    )
-    values = {"DIRECTORY": home, "LOGLEVEL": "warn", "PLUGINS": "", "C2S": client, "COMPONENT": component}
-    values |= {"DOMAIN": "p.example", "HOST_SETTINGS": "", "COMPONENTS": parts}
-    (home / "prosody.cfg.lua").write_text(template("prosody.cfg.lua.in", values))
-    pid = bench.start("prosody", ["prosody", "--config", home / "prosody.cfg.lua"], ports=[client, component])
-    return through_server(bench, pid, component, "p.example", 40_000)
+    return through_server(bench, *prosody_server(bench)[:2], "p.example", 40_000)
 
 
 def ejabberd(bench):
     """Component to component through ejabberd."""
-    home = bench.directory / "ejabberd"
-    (home / "log").mkdir(parents=True)
-    client, component = bench.port(), bench.port()
-    parts = "\n".join(f'      "{c}.e.example": {{ password: "{SECRET}" }}' for c in ("c1", "c2"))
-    values = {"LOGLEVEL": "warning", "DOMAIN": "e.example", "C2S": client, "COMPONENT": component}
-    values |= {"GLOBAL_ROUTES": "false", "COMPONENTS": parts}
-    (home / "ejabberd.yml").write_text(template("ejabberd.yml.in", values))
-    environment = {
-        "EJABBERD_CONFIG_PATH": str(home / "ejabberd.yml"), "EJABBERD_LOG_PATH": str(home / "log/ejabberd.log"),
-        "ERL_INETRC": str(PEERS / "inetrc"), "ERL_LIBS": SERVER_LIBRARIES, "ERL_CRASH_DUMP_BYTES": "0",
-        "HOME": str(home),
-    }  # fmt: skip
-    command = ["erl", "+K", "true", "-mnesia", "dir", f'"{home}/db"', "-s", "ejabberd", "-noinput"]
-    pid = bench.start("ejabberd", command, environment, ports=[client, component])
-    return through_server(bench, pid, component, "e.example", 80_000)
+    return through_server(bench, *ejabberd_server(bench)[:2], "e.example", 80_000)
 
 
 def through_server(bench, pid, component, domain, count):
@@ -155,47 +65,29 @@ def echo(bench):
     return measured(bench, serve, 2_000_000, 1000, [None])
 
 
-def xmpp(bench):
+def xmpp(bench, gate=NO_GATE):
     """Two aggregators between two component links: XMPP to IMX in the first, IMX to XMPP in the second."""
 
     def serve(environment):
-        ports = {name: (bench.port(), bench.port()) for name in ("north", "south")}
-        pids = []
-        for name, domain, other in (("north", "a", "south"), ("south", "b", "north")):
-            listen, component = ports[name]
-            text = f"""
-name: {name}
-listen: [ "127.0.0.1:{listen}" ]
-state-directory: {bench.directory}/{name}-{listen}
-log: {{ level: warning }}
-dns: {{ resolver: off }}
-classes: {{ default: {{ lane-messages: 65536, lane-octets: 64MiB, budgets: {{ sender-burst: 0 }} }} }}
-peers: {{ {"b" if domain == "a" else "a"}.example: [ "127.0.0.1:{ports[other][0]}" ] }}
-timeouts: {{ reconnect: 100ms, reconnect-most: 1s }}
-adapters:
-  office: {{ kind: xmpp, server: "127.0.0.1:{component}", component: imx.{domain}.example,
-            secret: {{ env: IMX_BENCHMARK_SECRET }}, form: native, reconnect: 100ms, reconnect-most: 500ms }}
-domains: {{ {domain}.example: {{ adapter: office }} }}
-"""
-            file = bench.directory / f"{name}-{listen}.yaml"
-            file.write_text(text)
-            command = [bench.arguments.binaries / "imx", "serve", "--config", file]
-            own = {"IMX_BENCHMARK_SECRET": SECRET, **counted(environment, name)}
-            pids.append(bench.start(name, command, own, ports=[listen]))
+        pids, ports = aggregators(bench, environment, ["b.example"], gate)
         return pids, [
-            "--from", f"accept:{ports['north'][1]}:imx.a.example:{SECRET}",
-            "--to", f"accept:{ports['south'][1]}:imx.b.example:{SECRET}",
-            "--sender", "alice@a.example/r", "--recipient", "bob@b.example/r",
+            *between(ports), "--sender", "alice@a.example/r", "--recipient", "bob@b.example/r",
         ]  # fmt: skip
 
     return measured(bench, serve, 200_000, 2000, ["XMPP component to IMX", "IMX to XMPP component"], names=["north", "south"])
 
 
-def counted(environment, name):
-    """The environment for one process, its allocation counter in a file of its own."""
-    if "ALLOCATION_COUNTER" not in environment:
-        return environment
-    return {**environment, "ALLOCATION_COUNTER": f"{environment['ALLOCATION_COUNTER']}-{name}"}
+def gate(bench):
+    """What rules and budgets cost: the same with all of them, and without, in turn."""
+    best = {}
+    for _ in range(3):
+        for name, settings in (("without rules and budgets", NO_GATE), ("with all of them", FULL_GATE)):
+            rows = xmpp(bench, settings)
+            bench.stop_all()
+            cost = sum(r["cpu_us"] for r in rows)
+            if name not in best or cost < best[name][0]:
+                best[name] = (cost, [{**r, "title": f"{r['title']}, {name}"} for r in rows])
+    return [row for _, rows in best.values() for row in rows]
 
 
 def measured(bench, serve, count, window, titles, names=()):
@@ -305,6 +197,7 @@ def row(title, result, index):
 BENCHES = {
     "imx": (pair, "IMX to IMX, two aggregators with stub adapters"),
     "xmpp": (xmpp, "XMPP component to IMX to XMPP component, two aggregators"),
+    "gate": (gate, "XMPP to IMX to XMPP, with and without rules and budgets"),
     "ejabberd": (ejabberd, "ejabberd, component to component"),
     "prosody": (prosody, "Prosody, component to component"),
     "echo": (echo, "NIO record echo"),
@@ -335,10 +228,10 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     arguments = parser.parse_args()
     rows, failures = [], []
-    for name in arguments.only or BENCHES:
+    for name in arguments.only or [b for b in BENCHES if b != "gate"]:
         function, title = BENCHES[name]
         print(f"== {title}", file=sys.stderr, flush=True)
-        bench = Bench(arguments)
+        bench = Load(arguments)
         try:
             for result in function(bench):
                 rows.append({**result, "title": result["title"] or title})
@@ -358,4 +251,5 @@ def main():
     sys.exit(1 if failures else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,7 @@ extension EndToEnd.CrashTests {
         try bob.send(total, to: alice.jid, rate: 1_000)
         for round in 1...5 {
             try await Task.sleep(for: .seconds(1))
-            bed.prosody.stop()
+            try await bed.prosody.crash()
             try await bed.prosody.start()
             try await bed.north.linksUp()
             try await alice.online(times: round + 1, within: .seconds(20))

@@ -33,6 +33,33 @@ import Testing
         #expect(MIMEEntity.plainText(of: .entity(octets(head + rest))) == octets("hi"))
     }
 
+    @Test("IMX 5.1: what stands behind From and To is the same for every recipient, where our writer wrote them")
+    func restBehindAddresses() {
+        let rest = "Content-Type: application/pidf+xml\r\n\r\n<presence/>"
+        #expect(MIMEEntity.rest(behindAddressesOf: octets(head + rest)) == octets(rest))
+        #expect(
+            MIMEEntity.rest(behindAddressesOf: octets("From: a@a.example\r\nTo: \"c \"@c.example\r\n" + rest))
+                == octets(rest)
+        )
+        var slice = octets("junk" + head + rest)
+        slice.moveReaderIndex(forwardBy: 4)
+        #expect(MIMEEntity.rest(behindAddressesOf: slice) == octets(rest))
+    }
+
+    @Test(
+        "IMX 5.1: a header that begins in another way has no such rest",
+        arguments: [
+            "To: b@b.example\r\nFrom: a@a.example\r\n", "From: a@a.example\r\nTo: b@b.example\r\n ,c@c.example\r\n",
+            "From: a@a.example\r\n\tb\r\nTo: b@b.example\r\n", "From: a@a.example\nTo: b@b.example\n",
+            "From: a@a.example\r\nX: y\r\nTo: b@b.example\r\n", "From: a\0\r\nTo: b@b.example\r\n", "",
+            "From: a@a.example\r\nTo: " + String(repeating: "b", count: 5_000) + "\r\n",
+        ]
+    )
+    func noRest(head: String) {
+        #expect(MIMEEntity.rest(behindAddressesOf: octets(head + "Content-Type: text/plain\r\n\r\nhi")) == nil)
+        #expect(MIMEEntity.rest(behindAddressesOf: octets(head)) == nil)
+    }
+
     @Test("a slice out of a larger buffer gives the same text")
     func slices() throws {
         var buffer = octets("junk" + head + "Content-Type: text/plain; charset=utf-8\r\n\r\nhi")

@@ -80,6 +80,18 @@ struct RichTextTests {
         let (text, _) = writing(Bench.message { $0.body = .parts([rich("a <i>b</i>")]) })
         #expect(text.contains("<body>a b</body>" + html("a <em style='font-style: italic'>b</em>")))
     }
+
+    @Test("I.3: of several rich texts one is read, whatever came of it")
+    func several() {
+        let nothing = rich("<script>x</script>")
+        let (text, result) = writing(Bench.message { $0.body = .parts([.text("x"), nothing, rich("<b>y</b>")]) })
+        #expect(!text.contains("<html") && text.contains("<body>x</body>"))
+        guard case .written(_, let losses) = result else {
+            Issue.record("\(result)")
+            return
+        }
+        #expect(losses.contains { $0.description.contains("cannot be shown") })
+    }
 }
 
 @Suite("Signed and encrypted objects")
@@ -155,11 +167,45 @@ struct SealedTests {
         #expect(outcome.code == .notAcceptable)
     }
 
-    @Test("RFC3923 3: what is no such object is an extension like any other, and a text beside one counts")
+    @Test("RFC3923 3: what is no such object is an extension like any other, and of a text and one the object counts")
     func others() throws {
-        let read = try #require(envelope("<body>x</body>" + SealedTests.element(SealedTests.escaped)))
-        #expect(read.body == .parts([.text("x")]) && read.details?.baggage.count == 1)
+        let read = try #require(envelope("<body>x</body>" + SealedTests.element(SealedTests.escaped) + html("y")))
+        let parts = try MIMEEntity.parts(of: read.body).get()
+        #expect(parts.count == 1 && parts.first?.isOpaque == true && read.details?.losses.count == 1)
+        // What is written is read the same, notice and all.
+        let whole = writing(Bench.message { $0.body = read.body }).text
+        let start = try #require(whole.firstRange(of: "<body>")).lowerBound
+        let again = try #require(envelope(String(whole[start...].dropLast("</message>".count))))
+        #expect(again.body == read.body && again.details?.losses == [])
         let plain = try #require(envelope(SealedTests.element("Content-Type: text/plain\n\nx")))
         #expect(plain.body == .none && plain.details?.baggage.first?.isCritical == true)
+    }
+
+    @Test("RFC3923 3: an element beside the object that holds another one, or none, does not take its place")
+    func mislabelled() throws {
+        let sealed = try #require(envelope(SealedTests.element(SealedTests.escaped)))
+        let other = SealedTests.element(SealedTests.escaped.replacing("Hi", with: "Ho"))
+        for octets in ["<x xmlns='urn:x'/>", other, "<x"] {
+            let (text, result) = writing(
+                Bench.message { envelope in
+                    envelope.body = sealed.body
+                    var details = Envelope.Details()
+                    details.baggage = [
+                        Baggage(
+                            origin: "xmpp",
+                            name: "{urn:ietf:params:xml:ns:xmpp-e2e}e2e",
+                            octets: ByteBuffer(string: octets)
+                        )
+                    ]
+                    envelope.details = details
+                }
+            )
+            guard case .written = result else {
+                Issue.record("\(result)")
+                return
+            }
+            #expect(text.contains("Hi") && !text.contains("Ho"), "\(octets): \(text)")
+            #expect(text.contains("<body>\(SealedObject.notice)</body>"))
+        }
     }
 }

@@ -108,6 +108,38 @@ struct ChatStateTests {
         #expect(bench.host.counts == [.strayError: 2])
     }
 
+    @Test("XEP-0085 5.1, XEP-0184 8: without a text a stranger tells no state and asks for no answer")
+    func disguised() {
+        var bench = Bench()
+        bench.bringUp()
+        func disguised(_ id: String) -> Envelope {
+            Bench.message(id: id) { envelope in
+                envelope.body = .none
+                var details = Envelope.Details()
+                details.chatState = .composing
+                details.wantsReceipt = true
+                details.wantsReadReport = true
+                details.baggage = [
+                    Baggage(
+                        origin: "xmpp",
+                        name: "x",
+                        isCritical: true,
+                        octets: ByteBuffer(string: "<x xmlns='urn:x'/>")
+                    )
+                ]
+                envelope.details = details
+            }
+        }
+        _ = bench.deliver([disguised("m1")])
+        let text = bench.server.take()
+        #expect(text.contains("<x xmlns='urn:x'/></message>"))
+        #expect(!text.contains("<composing") && !text.contains("<request") && !text.contains("<markable"))
+        bench.server.send(from(body + state("active")))
+        _ = bench.deliver([disguised("m2")])
+        let known = bench.server.take()
+        #expect(known.contains("<composing") && known.contains("<request") && known.contains("<markable"))
+    }
+
     @Test("XEP-0085: states that come while the core is full are dropped and counted, messages are not")
     func paused() {
         let bench = Bench()
@@ -243,5 +275,44 @@ struct ReceiptTests {
         #expect(conversations.messageID(of: id(0), from: alice, to: bob) == nil)
         #expect(conversations.messageID(of: id(1), from: alice, to: bob) == identifier("m1"))
         #expect(conversations.messageID(of: id(1), from: bob, to: alice) == nil)
+    }
+}
+
+@Suite("What is remembered of the latest")
+struct RecentTests {
+    @Test("F.4: the oldest goes first, and one that comes and goes drives out nobody")
+    func order() {
+        var recent = Recent<Int>(limit: 3)
+        for key in 1...3 { recent[key] = key }
+        for round in 0..<10 {
+            recent[1] = nil
+            recent[1] = round
+        }
+        #expect((1...3).map { recent[$0] } == [9, 2, 3])
+        recent[4] = 4
+        #expect((1...4).map { recent[$0] } == [nil, 2, 3, 4] && recent.count == 3)
+        recent[2] = nil
+        #expect(recent.count == 2)
+        recent[5] = 5
+        #expect((1...5).map { recent[$0] } == [nil, nil, 3, 4, 5])
+    }
+
+    @Test("F.6: what no error can be about does not drive out what one may be about")
+    func fingerprints() {
+        var ledger = DeliveryLedger()
+        func deliver(_ fingerprint: Int, _ index: UInt32) {
+            ledger.append(Ticket(index: index, generation: 1), fingerprint: fingerprint)
+            for _ in 0..<2 { _ = ledger.closeBarrier(ledger.openBarrier()) { _ in } }
+        }
+        deliver(7, 0)
+        for index in 1...5_000 { deliver(0, UInt32(index)) }
+        guard case .confirmed = ledger.take(7) else {
+            Issue.record("forgotten")
+            return
+        }
+        guard case .none = ledger.take(0) else {
+            Issue.record("an error about nothing")
+            return
+        }
     }
 }

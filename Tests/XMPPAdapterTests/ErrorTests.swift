@@ -130,4 +130,28 @@ struct ErrorTests {
                 """
         )
     }
+
+    @Test("F.6: when another try makes sense is told to people and to the next aggregator", arguments: ["busy", nil])
+    func retry(_ text: String?) throws {
+        let header = StanzaHeader(
+            kind: .message,
+            from: ByteBuffer(string: "bob@b.example"),
+            to: ByteBuffer(string: "alice@a.example"),
+            id: ByteBuffer(string: "1")
+        )
+        let outcome = Outcome(.rateLimited, details: Outcome.Details(text: text, retryAfter: 30))
+        var buffer = ByteBuffer()
+        ReplyWriter.writeError(outcome, answering: header, to: &buffer)
+        #expect(String(buffer: buffer).contains("again in 30 s"))
+        guard case .failure(let failure)? = reading(String(buffer: buffer)) else {
+            Issue.record("no failure: \(String(buffer: buffer))")
+            return
+        }
+        #expect(failure.outcome.code == .rateLimited && failure.outcome.details?.retryAfter == 30)
+        // It is not said twice when it goes over XMPP again.
+        #expect(failure.outcome.text == text ?? "policy-violation")
+        let later = String(buffer: buffer).replacing("retry-after='30'", with: "retry-after='4000000000'")
+        guard case .failure(let long)? = reading(later) else { return }
+        #expect(long.outcome.details?.retryAfter == 86_400)
+    }
 }

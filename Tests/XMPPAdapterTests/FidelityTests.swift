@@ -140,6 +140,21 @@ struct StanzaAuthor {
             + "id='\(word())'\(type)\(language)>\(children.joined())</message>"
     }
 
+    /// A resource, what stands inside a state, and its language.
+    mutating func presence() -> (resource: String, content: String, language: String?) {
+        var children: [String] = []
+        if chance(2) { children.append("<show>\(one(of: ["away", "chat", "dnd", "xa"]))</show>") }
+        if chance(2) { children += texts("status", least: 1) }
+        if chance(2) { children.append("<priority>\(one(of: Array(-128...(-1)) + Array(1...127)))</priority>") }
+        if chance(3) {
+            children.append("<idle xmlns='urn:xmpp:idle:1' since='20\(10 + below(15))-01-0\(1 + below(9))T10:00:00Z'/>")
+        }
+        if chance(3) { children.append("<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' ver='\(word())'/>") }
+        for _ in 0..<below(4) { children.append(element(depth: 0)) }
+        children.shuffle(using: &generator)
+        return (word() + text() + "r", children.joined(), chance(3) ? one(of: ["en", "de", "zh-Hant"]) : nil)
+    }
+
     private mutating func texts(_ name: String, least: Int) -> [String] {
         var languages = ["", " xml:lang='en'", " xml:lang='de'", " xml:lang='fr-CA'", " xml:lang=''"]
         languages.shuffle(using: &generator)
@@ -171,7 +186,7 @@ struct StanzaAuthor {
 
     private mutating func recipients() -> String {
         let entries = (0...below(3)).map { _ in
-            "<address type='\(one(of: ["to", "cc", "to", "cc", "bcc"]))' jid='\(word())@c.example\(chance(4) ? "/x" : "")'"
+            "<address type='\(one(of: ["to", "cc"]))' jid='\(word())@c.example\(chance(4) ? "/x" : "")'"
                 + "\(chance(2) ? " desc='\(text())'" : "") delivered='true'/>"
         }
         return "<addresses xmlns='http://jabber.org/protocol/address'>\(entries.joined())</addresses>"

@@ -4,6 +4,7 @@ import EnvelopeModel
 import MessageFormats
 import NIOCore
 import Testing
+import XMLStream
 
 @testable import XMPPAdapter
 
@@ -16,6 +17,7 @@ struct PresenceCarryTests {
         // There, Alice is the foreign one.
         let there = PresenceBench()
         let carol = address("carol@b.example")
+        there.know(carol, alice)
         return events.flatMap { event -> [String] in
             guard case .publishes(let presentity, _, let state) = event else { return [] }
             return there.order(.show(watcher: carol, presentity: presentity, state: state))
@@ -40,6 +42,53 @@ struct PresenceCarryTests {
     )
     func same(_ content: String) {
         #expect(carried(stanza(content: content)) == [expected("desk", content)])
+    }
+
+    @Test(
+        "C.4, F.3: a random state that crosses IMX comes out as it went in",
+        arguments: [UInt64](1...8)
+    )
+    func random(_ seed: UInt64) {
+        var author = StanzaAuthor(seed: seed)
+        for number in 0..<150 {
+            let (resource, content, language) = author.presence()
+            let here = PresenceBench()
+            let sent =
+                "<presence from='alice@a.example/\(resource)' to='bob@b.example'"
+                + (language.map { " xml:lang='\($0)'" } ?? "") + ">\(content)</presence>"
+            let there = PresenceBench()
+            let carol = address("carol@b.example")
+            there.know(carol, alice)
+            let written = here.receive(sent).flatMap { event -> [String] in
+                guard case .publishes(let presentity, _, let state) = event else { return [] }
+                return there.order(.show(watcher: carol, presentity: presentity, state: state))
+            }
+            let before = said(sent)
+            let after = written.first.map(said) ?? []
+            #expect(
+                written.count == 1 && before == after && here.host.counts.isEmpty && there.host.counts.isEmpty,
+                "seed \(seed), stanza \(number): \(sent) \(before.symmetricDifference(after))"
+            )
+            if before != after { return }
+        }
+    }
+
+    /// What a stanza says, whatever the order of its children and wherever its language stands.
+    private func said(_ text: String) -> Set<String> {
+        let parser = XMLStreamParser(vocabulary: Names.vocabulary)
+        parser.feed(ByteBuffer(string: Bench.header + text))
+        guard case .stanza(let stanza)? = parser.events.last else { return ["no stanza: \(text)"] }
+        let from = stanza.attribute(Names.from).flatMap { JID($0, names: DomainNames()) }?.resource
+        var lines = ["resource \(from.map { String(buffer: $0) } ?? "")"]
+        for child in stanza.children {
+            var octets = ByteBuffer()
+            child.write(to: &octets, renaming: [Names.component: Names.client])
+            let language = child.string(Names.lang) ?? stanza.string(Names.lang) ?? ""
+            lines.append(
+                child.name == Names.status ? "status \(language) \(String(buffer: child.text))" : String(buffer: octets)
+            )
+        }
+        return Set(lines)
     }
 
     @Test("F.3: priorities of 0 to 127 come back as they were", arguments: 1...127)

@@ -169,7 +169,7 @@ struct PresenceDocumentTests {
     @Test("F.3: what is remembered is bounded; beyond it a state is told, and not remembered")
     func bounded() {
         let bench = PresenceBench()
-        bench.bench.adapter.memory.told = PresentityTable(limit: 1)
+        bench.bench.adapter.memory.told = PresentityTable(limits: PresentityTable.Limits(pairs: 1))
         _ = bench.receive(stanza())
         #expect(published(bench.receive(stanza(to: "ben@b.example")))?.tuples.count == 1)
         #expect(published(bench.receive(stanza(resource: "phone", to: "ben@b.example")))?.tuples.count == 1)

@@ -100,9 +100,9 @@ struct PresenceEventTests {
         #expect(bench.wait(4).isEmpty)
         #expect(bench.wait(6) == [.leaves(watcher: alice)])
         #expect(bench.wait(60).isEmpty)
-        // An answer to a probe about somebody who is not there.
+        // An answer to a probe about somebody who is not there, as after a lost link: what is watched may rest.
         #expect(bench.receive(stanza(type: "unavailable", resource: nil)) == [bench.gone(alice, bob)])
-        #expect(bench.wait(60).isEmpty)
+        #expect(bench.wait(60) == [.leaves(watcher: alice)])
     }
 
     @Test(
@@ -143,5 +143,67 @@ struct PresenceEventTests {
         bench.bench.accept()
         #expect(bench.host.states.last == .up)
         #expect(bench.receive(stanza()).first?.document?.tuples.count == 1)
+    }
+
+    @Test("F.5: who hides from the last watcher has not left: the device that seemed to go is asked")
+    func hides() throws {
+        let answers: [(String, Bool)] = [
+            ("type='result'/>", true),
+            (
+                "type='error'><error type='cancel'><feature-not-implemented xmlns='\(Names.stanzas)'/></error></iq>",
+                true
+            ),
+            ("type='error'><error type='cancel'><service-unavailable xmlns='\(Names.stanzas)'/></error></iq>", false),
+        ]
+        for (answer, isThere) in answers {
+            let bench = PresenceBench()
+            _ = bench.receive(stanza())
+            _ = bench.server.take()
+            _ = bench.receive(stanza(type: "unavailable"))
+            #expect(
+                bench.server.take().contains(
+                    "<iq type='get' id='imx-there' from='imx.a.example' to='alice@a.example/desk'>"
+                        + "<ping xmlns='urn:xmpp:ping'/></iq>"
+                )
+            )
+            // Once for each departure, however many there are who are told.
+            _ = bench.receive(stanza(type: "unavailable", to: "ben@b.example"))
+            #expect(!bench.server.take().contains("imx-there"))
+            _ = bench.receive("<iq id='imx-there' from='alice@a.example/desk' to='imx.a.example' \(answer)")
+            #expect(bench.wait(20) == (isThere ? [] : [.leaves(watcher: alice)]), "\(answer)")
+            #expect(bench.host.counts.isEmpty)
+        }
+    }
+
+    @Test("F.5: who logs out after a lost link has left, though nothing was known any more")
+    func leavesUnknown() {
+        let bench = PresenceBench()
+        _ = bench.receive(stanza())
+        bench.server.cut()
+        bench.host.advance(by: .seconds(1))
+        bench.bench.accept()
+        #expect(bench.receive(stanza(type: "unavailable")).contains(bench.gone(alice, bob)))
+        #expect(bench.wait(20) == [.leaves(watcher: alice)])
+        // A probe or a stanza shows that somebody is there.
+        _ = bench.receive(stanza(type: "unavailable"))
+        _ = bench.receive(stanza(type: "probe", resource: nil))
+        #expect(bench.wait(60).isEmpty)
+    }
+
+    @Test("F.5: what an order is answered with at once is told at once, though the order had to wait")
+    func atOnce() {
+        let bench = PresenceBench()
+        let odd = Address(uncheckedLocalPart: ByteBuffer(string: "bob "), domain: domain("b.example"))
+        bench.server.isWritable = false
+        _ = bench.order(.ask(presentity: alice, watcher: odd, name: nil))
+        #expect(bench.host.presenceEvents.isEmpty)
+        bench.server.isWritable = true
+        bench.server.user?.becameWritable()
+        #expect(bench.host.presenceEvents == [.refuses(presentity: alice, watcher: odd)])
+        bench.server.isWritable = false
+        _ = bench.order(.ask(presentity: alice, watcher: odd, name: nil))
+        bench.server.isWritable = true
+        bench.server.send(stanza(type: "probe"))
+        #expect(bench.host.presenceEvents.dropFirst().contains(.refuses(presentity: alice, watcher: odd)))
     }
 }

@@ -38,6 +38,7 @@ struct PresenceOrderTests {
         arguments: [
             (Outcome(.noSuchUser), "cancel", "item-not-found"), (Outcome(.conflict), "cancel", "conflict"),
             (Outcome(.domainNotFound), "cancel", "remote-server-not-found"),
+            (Outcome(.refused, "a rule says so"), "auth", "forbidden"),
         ]
     )
     func refused(_ outcome: Outcome, _ type: String, _ condition: String) {
@@ -51,6 +52,7 @@ struct PresenceOrderTests {
             ) == true
         )
         // Once it has been answered, there is nothing left to answer.
+        bench.know(alice, bob)
         #expect(bench.order(.ended(watcher: alice, presentity: bob, outcome)).count == 1)
     }
 
@@ -134,5 +136,52 @@ struct PresenceOrderTests {
         bench.bench.accept()
         bench.server.user?.becameWritable()
         #expect(bench.stanzas().isEmpty)
+    }
+
+    @Test("F.5: a slow link gets the last state of each pair, and every word in its place")
+    func queue() {
+        var queue = OrderQueue(limit: 3)
+        func show(_ text: String) -> PresenceOrder {
+            .show(watcher: alice, presentity: bob, state: .parts([.text(text)]))
+        }
+        let ended = PresenceOrder.ended(watcher: alice, presentity: bob, .delivered)
+        let ask = PresenceOrder.ask(presentity: alice, watcher: bob, name: nil)
+        #expect(
+            [show("1"), ask, show("2"), ended, show("3")].map { queue.append($0) } == Array(repeating: true, count: 4)
+                + [false]
+        )
+        // A state that is left out stands in a later one; a word does not.
+        #expect(queue.append(ask) && !queue.append(.probe(presentity: alice, watcher: bob)))
+        #expect((0..<5).map { _ in queue.popFirst() } == [show("2"), ask, ended, ask, nil])
+        #expect(queue.append(show("4")) && queue.append(show("5")) && queue.count == 1)
+        #expect(queue.popFirst() == show("5"))
+    }
+
+    @Test("F.5: no more is asked of a server at once than can be waited for, and the rest is asked later")
+    func probes() {
+        let bench = PresenceBench()
+        bench.bench.adapter.memory.probes = Patience(limit: 20)
+        let orders = (0..<30).map {
+            PresenceOrder.probe(presentity: alice, watcher: address("w\($0)@b.example"))
+        }
+        bench.bench.adapter.presence(orders)
+        #expect(bench.bench.adapter.memory.waiting.count == 10)
+        _ = bench.stanzas()
+        _ = bench.wait(6)
+        #expect(bench.bench.adapter.memory.waiting.isEmpty)
+        #expect(bench.wait(5).count == 20)
+        #expect(bench.wait(10).count == 10)
+    }
+
+    @Test("F.5: one user's invented addresses do not change how another's contacts are written")
+    func formsOfOthers() {
+        let bench = PresenceBench()
+        bench.bench.adapter.memory = PresenceMemory(formLimit: 20)
+        let escaped = #"bob\40b.example@imx.a.example"#
+        _ = bench.receive(stanza(type: "subscribe", resource: nil, to: escaped))
+        for number in 0..<100 {
+            bench.server.send("<presence from='eve@a.example/x' to='n\(number)\\40b.example@imx.a.example'/>")
+        }
+        #expect(bench.order(.approved(watcher: alice, presentity: bob)).first?.contains(escaped) == true)
     }
 }

@@ -122,9 +122,11 @@ struct PresenceShowTests {
     func notesOnly() {
         let bench = PresenceBench()
         _ = bench.show(document(tuple("ID-desk")))
+        // The note is not shown, but the tuple is gone.
+        #expect(bench.show(document(notes: [LocalizedText("hello")])) == [unavailable("desk")])
         #expect(bench.show(document(notes: [LocalizedText("hello")])).isEmpty)
         #expect(bench.host.counts == [.presence: 1])
-        #expect(bench.show(document(tuple("ID-desk"))).isEmpty)
+        #expect(bench.show(document(tuple("ID-desk"))) == [available("desk")])
     }
 
     @Test("F.3, E14: a tuple that does not say whether somebody is there changes nothing")
@@ -207,10 +209,85 @@ struct PresenceShowTests {
         let bench = PresenceBench()
         let state = PresenceBody.write(document(tuple("ID-desk")))
         let watchers = (0..<50).map { address("w\($0)@a.example") }
+        for watcher in watchers { bench.know(watcher, bob) }
         bench.bench.adapter.presence(watchers.map { .show(watcher: $0, presentity: bob, state: state) })
         #expect(bench.stanzas().count == 50)
         #expect(bench.bench.adapter.memory.mapped.count == 1)
         bench.bench.adapter.presence(watchers.map { .show(watcher: $0, presentity: bob, state: state) })
         #expect(bench.stanzas().isEmpty)
+    }
+
+    @Test("F.3, IMX 5.1: documents that came for many watchers, each in an entity with its own To, are read once")
+    func entities() {
+        let bench = PresenceBench()
+        let state = PresenceBody.write(document(tuple("ID-desk")))
+        let watchers = (0..<50).map { address("w\($0)@a.example") }
+        for watcher in watchers { bench.know(watcher, bob) }
+        bench.bench.adapter.presence(
+            watchers.map { watcher in
+                var entity = ByteBuffer()
+                _ = MIMEEntity.write(body: state, from: bob, to: watcher, into: &entity)
+                return .show(watcher: watcher, presentity: bob, state: .entity(entity))
+            }
+        )
+        #expect(bench.stanzas().count == 50)
+        #expect(bench.bench.adapter.memory.mapped.count == 1)
+    }
+
+    @Test("F.3: the first state after a start takes back whatever an earlier process had shown")
+    func afterStart() {
+        let bench = PresenceBench()
+        let ben = address("ben@b.example")
+        let state = { (document: PresenceDocument) -> Body in
+            var document = document
+            document.entity = "pres:ben@b.example"
+            return PresenceBody.write(document)
+        }
+        let whole = "<presence type='unavailable' from='ben@b.example' to='alice@a.example'/>"
+        let desk = PresenceOrder.show(watcher: alice, presentity: ben, state: state(document(tuple("ID-desk"))))
+        #expect(bench.order(desk) == [whole, "<presence from='ben@b.example/desk' to='alice@a.example'/>"])
+        #expect(bench.order(desk).isEmpty)
+        let eve = address("eve@b.example")
+        #expect(
+            bench.order(.ended(watcher: alice, presentity: eve, Outcome(.refused))) == [
+                "<presence type='unavailable' from='eve@b.example' to='alice@a.example'/>",
+                "<presence type='unsubscribed' from='eve@b.example' to='alice@a.example'/>",
+            ]
+        )
+        // A contact that is new was shown to nobody.
+        let ann = address("ann@b.example")
+        _ = bench.receive(stanza(type: "subscribe", resource: nil, to: "ann@b.example"))
+        _ = bench.order(.approved(watcher: alice, presentity: ann))
+        let open = state(document(tuple("ID-desk"))).replacing("ben", with: "ann")
+        #expect(
+            bench.order(.show(watcher: alice, presentity: ann, state: open))
+                == ["<presence from='ann@b.example/desk' to='alice@a.example'/>"]
+        )
+    }
+
+    @Test("F.3, E33, E34: a document that cannot be shown takes back what was")
+    func unreadable() {
+        for type in ["multipart/signed", "application/pidf+xml"] {
+            let bench = PresenceBench()
+            _ = bench.show(document(tuple("ID-desk")))
+            let body = Body.parts([
+                BodyPart(mediaType: type, octets: ByteBuffer(string: "<presence>"), isOpaque: type.hasPrefix("multi"))
+            ])
+            #expect(bench.order(.show(watcher: alice, presentity: bob, state: body)) == [unavailable("desk")])
+            #expect(bench.order(.show(watcher: alice, presentity: bob, state: body)).isEmpty)
+        }
+    }
+}
+
+extension Body {
+    /// The same document about somebody else.
+    fileprivate func replacing(_ name: String, with other: String) -> Body {
+        guard case .parts(let parts) = self, let octets = parts.first?.octets else { return self }
+        return .parts([
+            BodyPart(
+                mediaType: PresenceDocument.mediaType,
+                octets: ByteBuffer(string: String(buffer: octets).replacing(name, with: other))
+            )
+        ])
     }
 }

@@ -18,6 +18,12 @@ final class PresenceBench {
         self.clock = clock
         bench = Bench(wallClock: { clock.now }, change)
         bench.bringUp()
+        know(alice, bob)
+    }
+
+    /// Has the adapter know that a watcher was shown nothing of a presentity, as after a new request.
+    func know(_ watcher: Address, _ presentity: Address) {
+        bench.adapter.memory.shown.begin(PresenceMemory.pair(watcher, presentity))
     }
 
     var host: FakeHost { bench.host }
@@ -108,6 +114,6 @@ extension PresenceEvent {
     /// The document that is published; nil where it is another event, or nobody is there.
     var document: PresenceDocument? {
         guard case .publishes(_, _, let state) = self, state != .none else { return nil }
-        return try? PresenceBody.read(state, with: PIDFReader(mode: .strict)).get()
+        return try? PresenceBody.read(state, with: PIDFReader(mode: .strict)).get().document
     }
 }

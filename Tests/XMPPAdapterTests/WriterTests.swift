@@ -140,6 +140,32 @@ struct WriterTests {
         }
     }
 
+    @Test(
+        "RFC6120 13.12: a message that swells to more than a stanza may be is refused alone, and nothing of it is written"
+    )
+    func swelling() {
+        let writer = MessageWriter(addresses: AddressMap(names: DomainNames(), component: domain("imx.a.example")))
+        var buffer = ByteBuffer(string: "before")
+        // Four octets for one: within every bound of an envelope, and beyond that of a stanza.
+        let result = writer.write(Bench.message(String(repeating: ">", count: 65_536)), as: .native, to: &buffer)
+        #expect(refusal(result) == .tooLarge && String(buffer: buffer) == "before")
+        let less = writer.write(Bench.message(String(repeating: ">", count: 65_000)), as: .native, to: &buffer)
+        #expect(losses(less) == [] && buffer.readableBytes <= MessageWriter.stanzaLimit + 6)
+        // Octets of an extension swell alike.
+        let swollen = Bench.message { envelope in
+            var details = Envelope.Details()
+            details.baggage = [
+                Baggage(
+                    origin: "xmpp",
+                    name: "x",
+                    octets: ByteBuffer(string: "<x xmlns='urn:x'>\(String(repeating: ">", count: 100_000))</x>")
+                )
+            ]
+            envelope.details = details
+        }
+        #expect(refusal(writer.write(swollen, as: .native, to: &buffer)) == .tooLarge)
+    }
+
     @Test("RFC3922 F.2: what few envelopes have and XMPP lacks is listed as lost")
     func unknown() {
         var details = Envelope.Details()

@@ -35,11 +35,22 @@ final class MappedPresence {
 
     /// The most tuples that are shown.
     static let tupleLimit = 64
+    /// The most extensions of one tuple that are read.
+    static let extensionLimit = 32
+    /// The most octets of notes and extensions, as they are written: they are written for each watcher.
+    static let contentOctets = 65_536
+
+    private var room = MappedPresence.contentOctets
 
     init(_ document: PresenceDocument, of presentity: Address) {
         // RFC 3922 §5.2.11
         isNotMapped = document.tuples.isEmpty && !document.notes.isEmpty
-        for tuple in document.tuples {
+        // What is said beside the tuples has no place in a stanza.
+        lossCount += document.extensions.count
+        let fragments = XMLFragmentReader(vocabulary: Names.vocabulary)
+        let chosen = MappedPresence.tupleForNotes(of: document)
+        if chosen == nil, !isNotMapped { lossCount += document.notes.count }
+        for (place, tuple) in document.tuples.enumerated() {
             guard resources.count + unknown.count < MappedPresence.tupleLimit else {
                 lossCount += 1
                 continue
@@ -51,39 +62,39 @@ final class MappedPresence {
                 unknown.append(resource)
                 continue
             }
-            let notes = tuple.notes.isEmpty ? document.notes : tuple.notes
-            resources.append(map(tuple, resource, isAvailable: basic == .open, notes))
+            let notes = place == chosen ? document.notes : tuple.notes
+            resources.append(map(tuple, resource, isAvailable: basic == .open, notes, fragments))
         }
         entries = resources.filter(\.isAvailable).map { ShownTable.Entry(resource: $0.resource, digest: $0.digest) }
+    }
+
+    /// The tuple that says what is noted on the whole (F.3): of those without a note the one to write to first, so that
+    /// a client shows it, and it is written once.
+    private static func tupleForNotes(of document: PresenceDocument) -> Int? {
+        guard !document.notes.isEmpty else { return nil }
+        var chosen: (place: Int, rank: Int)?
+        for (place, tuple) in document.tuples.prefix(tupleLimit).enumerated() where tuple.notes.isEmpty {
+            guard let basic = tuple.basic else { continue }
+            let priority = tuple.contactPriority.flatMap { ContactPriority.thousandths($0) } ?? 0
+            let rank = basic == .open ? 1 + priority : 0
+            if chosen == nil || rank > chosen?.rank ?? 0 { chosen = (place, rank) }
+        }
+        return chosen?.place
     }
 
     private func map(
         _ tuple: PresenceTuple,
         _ resource: ByteBuffer?,
         isAvailable: Bool,
-        _ notes: [LocalizedText]
+        _ notes: [LocalizedText],
+        _ fragments: XMLFragmentReader
     ) -> Resource {
         var content = ByteBuffer()
         if isAvailable, let show = tuple.show {
             content.writeString("<show>\(show.rawValue)</show>")
         }
-        var languages: [String?] = []
-        for note in notes {
-            // RFC 6121 §4.7.2.2: one for each language.
-            guard !languages.contains(note.language), languages.count < TupleReader.noteLimit,
-                note.text.utf8.count <= TupleReader.noteOctets
-            else {
-                lossCount += 1
-                continue
-            }
-            languages.append(note.language)
-            content.writeStaticString("<status")
-            DetailsWriter.writeLanguage(note.language, to: &content)
-            content.writeStaticString(">")
-            lossCount += content.writeXMLText(note.text)
-            content.writeStaticString("</status>")
-        }
-        let extensions = self.extensions(of: tuple)
+        write(notes, to: &content)
+        let extensions = self.extensions(of: tuple, fragments)
         let priority = extensions.priority ?? tuple.contactPriority.flatMap { ContactPriority.xmpp($0) }
         if isAvailable, let priority, priority != 0 {
             content.writeString("<priority>\(priority)</priority>")
@@ -100,17 +111,59 @@ final class MappedPresence {
         )
     }
 
+    private func write(_ notes: [LocalizedText], to content: inout ByteBuffer) {
+        var languages: [String?] = []
+        for note in notes {
+            let start = content.writerIndex
+            // RFC 6121 §4.7.2.2: one for each language.
+            guard !languages.contains(note.language), languages.count < TupleReader.noteLimit,
+                note.text.utf8.count <= min(TupleReader.noteOctets, room)
+            else {
+                lossCount += 1
+                continue
+            }
+            content.writeStaticString("<status")
+            DetailsWriter.writeLanguage(note.language, to: &content)
+            content.writeStaticString(">")
+            let replaced = content.writeXMLText(note.text)
+            content.writeStaticString("</status>")
+            // Markup grows when it is written.
+            guard content.writerIndex - start <= room else {
+                content.moveWriterIndex(to: start)
+                lossCount += 1
+                continue
+            }
+            lossCount += replaced
+            room -= content.writerIndex - start
+            languages.append(note.language)
+        }
+    }
+
     /// What other protocols have put there goes on to those who may know it; what we had put there is ours.
-    private func extensions(of tuple: PresenceTuple) -> (octets: ByteBuffer, priority: Int8?) {
+    private func extensions(of tuple: PresenceTuple, _ fragments: XMLFragmentReader) -> (
+        octets: ByteBuffer, priority: Int8?
+    ) {
         var found = ByteBuffer()
         var priority: Int8?
-        for octets in tuple.extensions + tuple.statusExtensions {
-            switch PresenceExtension.read(octets, room: TupleReader.extensionOctets - found.readableBytes) {
-            case .envelope(let own): priority = own ?? priority
-            case .stanza(let element): found.writeImmutableBuffer(element)
+        var lastInput: String?
+        var isIdle = false
+        for (number, octets) in (tuple.extensions + tuple.statusExtensions).enumerated() {
+            let own = min(TupleReader.extensionOctets - found.readableBytes, room)
+            let reading =
+                number < MappedPresence.extensionLimit
+                ? PresenceExtension.read(octets, room: own, with: fragments) : nil
+            switch reading {
+            case .envelope(let value): priority = value ?? priority
+            case .lastInput(let time): lastInput = time
+            case .stanza(let element, let saysIdle):
+                isIdle = isIdle || saysIdle
+                room -= element.readableBytes
+                found.writeImmutableBuffer(element)
             case nil: lossCount += 1
             }
         }
+        // F.3: what RPID says of it, where XMPP's own word for it did not come along.
+        if let lastInput, !isIdle { found.writeImmutableBuffer(PresenceExtension.idle(since: lastInput)) }
         return (found, priority)
     }
 }

@@ -18,10 +18,10 @@ enum PresenceBody {
         .parts([BodyPart(mediaType: PresenceDocument.mediaType, octets: PIDFWriter.octets(of: document))])
     }
 
-    static func read(_ body: Body, with reader: PIDFReader) -> Result<PresenceDocument, Fault> {
+    static func read(_ body: Body, with reader: PIDFReader) -> Result<PIDFReading, Fault> {
         if case .parts(let parts) = body, parts.contains(where: \.isOpaque) { return .failure(.otherType) }
         switch reader.read(body) {
-        case .success(let reading): return .success(reading.document)
+        case .success(let reading): return .success(reading)
         case .failure(let refusal): return .failure(refusal.cause.rule == .mediaType ? .otherType : .broken)
         }
     }

@@ -12,8 +12,24 @@ struct PresenceParties {
     var resource: ByteBuffer?
     /// The foreign party.
     var foreign: Address
+    /// The foreign party's address as the user here knows it, which may be folded.
+    var shown: Address
     /// The form in which the foreign party was addressed.
     var form: AddressForm
+
+    /// The user and the foreign party in memory of their own, the same for both.
+    func detached() -> (user: Address, foreign: Address) {
+        let middle = user.localPart.readableBytes
+        var octets = ByteBuffer()
+        octets.reserveCapacity(middle + foreign.localPart.readableBytes)
+        octets.writeImmutableBuffer(user.localPart)
+        octets.writeImmutableBuffer(foreign.localPart)
+        guard let first = octets.readSlice(length: middle) else { return (user.detached(), foreign.detached()) }
+        return (
+            Address(uncheckedLocalPart: first, domain: user.domain),
+            Address(uncheckedLocalPart: octets, domain: foreign.domain)
+        )
+    }
 }
 
 /// What a presence stanza turned out to be (RFC 6121 §4.7.1).
@@ -68,7 +84,13 @@ extension PresenceReading {
             self = type == PresenceWord.subscribe.rawValue ? .refused(isComponent ? .component : .noAddress) : .unknown
             return
         }
-        let parties = PresenceParties(user: user, resource: from.resource, foreign: foreign, form: form)
+        let parties = PresenceParties(
+            user: user,
+            resource: from.resource,
+            foreign: foreign,
+            shown: foreign,
+            form: form
+        )
         guard let type else {
             self = .available(parties)
             return

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import EnvelopeModel
-import MessageFormats
 import XMLStream
 
-import struct NIOCore.ByteBuffer
-
-/// The resources of a local user as one watcher or many have been told of them. Never changed once made.
+/// The resources of a local user as one watcher or many have been told of them.
 final class PresenceView {
     /// Those that are there, in the order in which they came; at least one.
     let states: [ResourceState]
@@ -13,42 +10,59 @@ final class PresenceView {
     let body: Body
     /// Whether the document says nothing else; it may tell once of a resource that has gone.
     let isPlain: Bool
+    /// How many watchers have been told it.
+    fileprivate(set) var holders = 0
 
     init(states: [ResourceState], body: Body, isPlain: Bool) {
         self.states = states
         self.body = body
         self.isPlain = isPlain
     }
+
+    /// What it is accounted with: the document, and as much again for the states.
+    var octets: Int { body.octetCount * 2 + 256 }
 }
 
 /// What local users have let foreign people see, by user and watcher.
 ///
 /// A server sends one stanza for each watcher, so what a stanza says is read once for each user, and the document made of
-/// it is shared by all watchers who see the same. Bounded; forgotten with the link.
+/// it is shared by all watchers who see the same. Bounded, for each user and for all; forgotten with the link.
 struct PresentityTable {
     /// What came of a stanza.
     struct Change {
-        /// What the watcher is to be told.
-        var state: Body
+        /// What the watcher is to be told; nil where nothing is known that could be.
+        var state: Body?
         /// Whether nobody abroad sees anything of the user any more.
         var hasLeft = false
     }
 
-    /// The most pairs of a user and a watcher that are remembered.
-    static let pairLimit = 1 << 20
+    /// What is remembered at the most.
+    struct Limits {
+        /// The pairs of a user and a watcher.
+        var pairs = 1 << 20
+        /// The watchers of one user.
+        var watchers = 65_536
+        /// The octets that the watchers of one user were told; what several were told counts once.
+        var userOctets = 4 << 20
+        /// The octets that all were told.
+        var octets = 256 << 20
+    }
+
     /// The most resources of one user that are shown to one watcher.
     static let resourceLimit = 16
 
     private var presentities: [Address: LocalPresentity] = [:]
-    /// What was said on going, by pair, so that the answer to a probe is the same.
-    private var farewells: [Int: Body] = [:]
-    /// The most farewells that are remembered.
-    private static let farewellLimit = 65_536
-    /// How many pairs are remembered.
+    private var farewells = Farewells()
+    private var times = LastTimes()
+    /// How many pairs are remembered, and what they were told.
     private(set) var pairCount = 0
-    private let limit: Int
+    private(set) var octets = 0
+    private let limits: Limits
 
-    init(limit: Int = PresentityTable.pairLimit) { self.limit = limit }
+    init(limits: Limits = Limits()) { self.limits = limits }
+
+    /// What the table and the farewells hold.
+    var totalOctets: Int { octets + farewells.octets }
 
     /// Takes a stanza of a resource that is there.
     mutating func available(
@@ -58,23 +72,12 @@ struct PresentityTable {
         now: WallTime,
         lost: () -> Void
     ) -> Change {
-        if !farewells.isEmpty { farewells[PresenceMemory.pair(parties.user, parties.foreign)] = nil }
-        let presentity = presentities[parties.user] ?? LocalPresentity(parties.user.detached())
+        if !farewells.isEmpty { farewells.forget(parties.user, parties.foreign) }
+        let presentity = presentities[parties.user] ?? fresh(parties.user)
         let before = presentity.watchers[parties.foreign]
         let reading = StanzaReading(stanza: stanza, parties: parties, language: language, now: now)
         let step = presentity.step(from: before, reading, isAvailable: true, lost: lost)
-        guard let after = step.after else { return Change(state: step.published) }
-        if before == nil {
-            guard pairCount < limit else {
-                lost()
-                return Change(state: step.published)
-            }
-            pairCount += 1
-            presentity.watchers[parties.foreign.detached()] = after
-            presentities[presentity.user] = presentity
-        } else if before !== after {
-            presentity.watchers[parties.foreign] = after
-        }
+        if let after = step.after, after !== before, !keep(after, for: parties.foreign, of: presentity) { lost() }
         return Change(state: step.published)
     }
 
@@ -86,17 +89,24 @@ struct PresentityTable {
         now: WallTime,
         lost: () -> Void
     ) -> Change {
-        guard let presentity = presentities[parties.user], let before = presentity.watchers[parties.foreign] else {
-            return Change(state: farewells[PresenceMemory.pair(parties.user, parties.foreign)] ?? .none)
+        let known = presentities[parties.user]
+        guard let presentity = known, let before = presentity.watchers[parties.foreign] else {
+            // One resource less tells nothing about a user of whom not everything could be remembered.
+            let isFull = pairCount >= limits.pairs || known?.isFull == true
+            if isFull, parties.resource != nil { return Change(state: nil, hasLeft: known == nil) }
+            return Change(
+                state: farewells.said(by: parties.user, to: parties.foreign) ?? Body.none,
+                hasLeft: known == nil
+            )
         }
         let reading = StanzaReading(stanza: stanza, parties: parties, language: language, now: now)
         let step = presentity.step(from: before, reading, isAvailable: false, lost: lost)
         if let after = step.after {
-            presentity.watchers[parties.foreign] = after
+            if !keep(after, for: parties.foreign, of: presentity) { lost() }
             return Change(state: step.published)
         }
-        if step.published != .none, farewells.count < PresentityTable.farewellLimit {
-            farewells[PresenceMemory.pair(parties.user, parties.foreign)] = step.published
+        if step.published != .none {
+            farewells.note(step.published, of: presentity.user, to: parties.foreign)
         }
         return Change(state: step.published, hasLeft: forget(user: parties.user, watcher: parties.foreign))
     }
@@ -104,164 +114,80 @@ struct PresentityTable {
     /// Forgets what a watcher was told, and says whether nobody abroad sees anything of the user any more.
     @discardableResult
     mutating func forget(user: Address, watcher: Address) -> Bool {
-        guard let presentity = presentities[user], presentity.watchers.removeValue(forKey: watcher) != nil
+        guard let presentity = presentities[user], let view = presentity.watchers.removeValue(forKey: watcher)
         else { return false }
         pairCount -= 1
+        release(view, of: presentity)
         guard presentity.watchers.isEmpty else { return false }
+        times.note(presentity.time, of: user)
         presentities[user] = nil
         return true
     }
 
-    /// Forgets everything.
+    /// Forgets everything but the times: nothing that is told later may seem older.
     mutating func removeAll() {
+        for presentity in presentities.values { times.note(presentity.time, of: presentity.user) }
         presentities.removeAll()
         farewells.removeAll()
         pairCount = 0
-    }
-}
-
-/// A stanza and what is needed to read it.
-struct StanzaReading {
-    var stanza: XMLElement
-    var parties: PresenceParties
-    var language: String?
-    var now: WallTime
-}
-
-/// One local user of whom somebody abroad sees something.
-final class LocalPresentity {
-    /// From one view to the next by one stanza.
-    private struct Step {
-        var before: PresenceView?
-        var state: ResourceState
-        var result: Result
+        octets = 0
     }
 
-    /// Where a stanza leads: to what the watcher has been told from here on, and what is published now.
-    struct Result {
-        /// Nil where no resource is left.
-        var after: PresenceView?
-        var published: Body
+    private func fresh(_ user: Address) -> LocalPresentity {
+        LocalPresentity(user.detached(), after: times.last(of: user))
     }
 
-    let user: Address
-    var watchers: [Address: PresenceView] = [:]
-    /// The last thing that each resource said.
-    private var latest: [ResourceState] = []
-    /// The last steps; the same stanza for the next watcher takes the same one.
-    private var steps: [Step] = []
-    private static let stepLimit = 4
-    private var time = WallTime(milliseconds: .min)
-
-    init(_ user: Address) { self.user = user }
-
-    /// Takes a stanza for a watcher who has been told `before`.
-    func step(
-        from before: PresenceView?,
-        _ reading: StanzaReading,
-        isAvailable: Bool,
-        lost: () -> Void
-    ) -> Result {
-        let digest = ResourceState.digest(of: reading.stanza, resource: reading.parties.resource)
-        if let known = steps.first(where: { $0.before === before && $0.state.digest == digest }),
-            latest.contains(where: { $0 === known.state })
-        {
-            return known.result
-        }
-        if let before, isAvailable, before.states.contains(where: { $0.digest == digest }) {
-            return Result(after: before, published: before.body)
-        }
-        let state = state(digest, reading, isAvailable: isAvailable, lost)
-        let result = result(of: state, from: before, isAvailable: isAvailable, lost)
-        if steps.count == LocalPresentity.stepLimit { steps.removeFirst() }
-        steps.append(Step(before: before, state: state, result: result))
-        return result
-    }
-
-    /// The state that a stanza tells: the last one of its resource where it says the same again, else a new one.
-    private func state(
-        _ digest: Int,
-        _ reading: StanzaReading,
-        isAvailable: Bool,
-        _ lost: () -> Void
-    ) -> ResourceState {
-        let place = latest.firstIndex { $0.resource == reading.parties.resource }
-        if let place, latest[place].digest == digest { return latest[place] }
-        let resource = reading.parties.resource.map { ByteBuffer(bytes: $0.readableBytesView) }
-        let tuple = TupleReader(user: user, language: reading.language).tuple(
-            reading.stanza,
-            resource: resource,
-            basic: isAvailable ? .open : .closed,
-            at: nextTime(reading),
-            lost: lost
-        )
-        let state = ResourceState(resource: resource, digest: digest, tuple: tuple)
-        if let place {
-            latest[place] = state
-        } else {
-            if latest.count == PresentityTable.resourceLimit { latest.removeFirst() }
-            latest.append(state)
-        }
-        return state
-    }
-
-    /// The stanza's stamp, else now; always later than the one before (RFC 3863 §4.1.7).
-    private func nextTime(_ reading: StanzaReading) -> WallTime {
-        let stamp = reading.stanza.child(Names.delay)?.string(Names.stamp).flatMap { WallTime(rfc3339: $0) }
-        // Nobody's state is from the future.
-        let wished = min(stamp ?? reading.now, reading.now)
-        let least = time.milliseconds == .min ? wished : WallTime(milliseconds: time.milliseconds + 1)
-        time = max(wished, least)
-        return time
-    }
-
-    private func result(
-        of state: ResourceState,
-        from before: PresenceView?,
-        isAvailable: Bool,
-        _ lost: () -> Void
-    ) -> Result {
-        var states = before?.states ?? []
-        let place = states.firstIndex { $0.resource == state.resource }
-        if isAvailable {
-            if let place {
-                states[place] = state
-            } else if states.count < PresentityTable.resourceLimit {
-                states.append(state)
-            } else {
-                lost()
+    /// Remembers what a watcher has been told; false, and the watcher forgotten, where there is no room for it.
+    private mutating func keep(_ view: PresenceView, for watcher: Address, of presentity: LocalPresentity) -> Bool {
+        let before = presentity.watchers[watcher]
+        if before === view { return true }
+        if let before { release(before, of: presentity) }
+        let cost = view.holders == 0 ? view.octets : 0
+        let hasPlace =
+            before != nil || (pairCount < limits.pairs && presentity.watchers.count < limits.watchers)
+        guard hasPlace, presentity.octets + cost <= limits.userOctets, octets + cost <= limits.octets else {
+            presentity.isFull = true
+            if before != nil {
+                presentity.watchers[watcher] = nil
+                pairCount -= 1
             }
-            let view = view(of: states)
-            return Result(after: view, published: view.body)
+            return false
         }
-        // RFC 6121 §4.5.3: without a resource, all of them have gone.
-        if state.resource == nil { states.removeAll() } else if let place { states.remove(at: place) }
-        guard !states.isEmpty else {
-            // Where nothing is said on going, nothing needs to be kept about who is not there.
-            let published = state.tuple.notes.isEmpty ? Body.none : document([state.tuple])
-            return Result(after: nil, published: published)
+        view.holders += 1
+        presentity.octets += cost
+        octets += cost
+        if before == nil {
+            pairCount += 1
+            presentity.watchers[watcher.detached()] = view
+            presentities[presentity.user] = presentity
+        } else {
+            presentity.watchers[watcher] = view
         }
-        guard place != nil else {
-            let view = view(of: states)
-            return Result(after: view, published: view.body)
-        }
-        // F.3: told as closed once; the next document is without it.
-        let body = document(states.map(\.tuple) + [state.tuple])
-        return Result(after: PresenceView(states: states, body: body, isPlain: false), published: body)
+        return true
     }
 
-    /// The view of these states; the same one for those who have come to it on different ways.
-    private func view(of states: [ResourceState]) -> PresenceView {
-        let same = steps.last { step in
-            guard let view = step.result.after, view.isPlain, view.states.count == states.count else { return false }
-            return zip(view.states, states).allSatisfy { $0 === $1 }
-        }
-        return same?.result.after ?? PresenceView(states: states, body: document(states.map(\.tuple)), isPlain: true)
+    private mutating func release(_ view: PresenceView, of presentity: LocalPresentity) {
+        view.holders -= 1
+        guard view.holders == 0 else { return }
+        presentity.octets -= view.octets
+        octets -= view.octets
     }
+}
 
-    private func document(_ tuples: [PresenceTuple]) -> Body {
-        var document = PresenceDocument(about: user)
-        document.tuples = tuples
-        return PresenceBody.write(document)
+/// The times of the last states of users of whom nothing else is remembered, so that times only ever grow
+/// (RFC 3863 §4.1.7). Where they are too many, all are taken for as late as the latest.
+private struct LastTimes {
+    private var times: [Int: WallTime] = [:]
+    private var floor = WallTime(milliseconds: .min)
+    private static let limit = 65_536
+
+    func last(of user: Address) -> WallTime { times[user.hashValue] ?? floor }
+
+    mutating func note(_ time: WallTime, of user: Address) {
+        if times.count >= LastTimes.limit {
+            floor = times.values.reduce(floor, max)
+            times.removeAll()
+        }
+        times[user.hashValue] = max(time, floor)
     }
 }

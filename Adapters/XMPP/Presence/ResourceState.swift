@@ -59,17 +59,28 @@ struct TupleReader {
         let language = stanza.string(Names.lang) ?? self.language
         var priority: Int8? = 0
         var room = TupleReader.extensionOctets
+        var isIdle = false
         for child in stanza.children {
             switch child.name {
             case Names.show: tuple.show = show(child)
             case Names.status: takeNote(child, language, &tuple.notes, lost)
             case Names.priority: priority = Int8(String(decoding: child.text.readableBytesView, as: UTF8.self))
             case Names.delay: break
-            default: takeExtension(child, &tuple.extensions, &room, lost)
+            default:
+                takeExtension(child, &tuple.extensions, &room, lost)
+                if child.name == Names.idle, !isIdle, let octets = userInput(child) {
+                    isIdle = true
+                    tuple.extensions.append(octets)
+                }
             }
         }
         take(priority ?? 0, &tuple)
         return tuple
+    }
+
+    /// F.3: for readers of another descent beside XMPP's own word for it.
+    private func userInput(_ idle: XMLElement) -> ByteBuffer? {
+        idle.string(Names.since).flatMap { Stamp.utc($0) }.flatMap { UserInput.element(lastInput: $0) }
     }
 
     /// The priority: a negative one asks not to be written to, so no means of contact is told (F.3).

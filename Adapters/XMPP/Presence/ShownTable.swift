@@ -49,9 +49,17 @@ struct ShownTable {
         if shown[pair] != nil { shown[pair]?.isWanted = true }
     }
 
+    /// Nothing has been shown to this watcher, by this process or any before it.
+    mutating func begin(_ pair: Int) {
+        if shown[pair] == nil { keep(Shown(isWanted: true), pair) }
+    }
+
+    /// What takes back all that an earlier process may have shown.
+    private static let whole = Due(resource: nil, isAvailable: false)
+
     /// Forgets a pair, and returns what takes back all that was shown.
     mutating func end(_ pair: Int) -> [Due] {
-        guard let old = shown.removeValue(forKey: pair) else { return [] }
+        guard let old = shown.removeValue(forKey: pair) else { return [ShownTable.whole] }
         return old.entries.map { Due(resource: $0.resource, isAvailable: false) }
     }
 
@@ -69,9 +77,18 @@ struct ShownTable {
         return [Due(resource: nil, isAvailable: false)]
     }
 
+    /// What is due where nothing can be shown of the presentity: nothing is, where nothing was.
+    mutating func takeBack(_ pair: Int) -> [Due] {
+        guard let old = shown[pair] else { return showNothing(pair) }
+        guard !old.entries.isEmpty else { return [] }
+        shown[pair]?.entries = []
+        return old.entries.map { Due(resource: $0.resource, isAvailable: false) }
+    }
+
     /// What is due where the presentity's state is `state`: those that changed, and those that vanished.
     mutating func show(_ state: MappedPresence, _ pair: Int) -> [Due] {
-        if state.isNotMapped { return [] }
+        // RFC 3922 §5.2.11: the notes are not shown, but nobody is there any more either.
+        if state.isNotMapped { return takeBack(pair) }
         if state.resources.isEmpty, state.unknown.isEmpty { return showNothing(pair) }
         let old = shown[pair]
         var new = Shown(entries: state.entries)
@@ -104,6 +121,8 @@ struct ShownTable {
         }
         // A document of unknowns alone tells nothing, so there is nothing to remember either.
         if old != nil || !due.isEmpty || !gone.isEmpty { keep(new, pair) }
+        // What an earlier process showed is not known any more, so that it is taken back as a whole.
+        if old == nil, !due.isEmpty { due.insert(ShownTable.whole, at: 0) }
         // Whoever comes is written before whoever goes, so that nobody seems to be away in between.
         return due + gone
     }

@@ -11,13 +11,17 @@ extension XMPPAdapter {
         guard !isStopping else { return }
         switch PresenceReading(stanza, addresses) {
         case .word(let word, var parties):
-            know(&parties)
+            know(&parties, isUse: word == .subscribe)
+            stays(parties.user)
+            memory.remember(parties.form, default: defaultForm, parties, isWord: true)
             received(word, stanza, parties)
         case .available(var parties):
-            know(&parties)
+            know(&parties, isUse: true)
+            stays(parties.user)
+            memory.remember(parties.form, default: defaultForm, parties, isWord: false)
             published(stanza, parties, isAvailable: true)
         case .unavailable(var parties):
-            know(&parties)
+            know(&parties, isUse: false)
             published(stanza, parties, isAvailable: false)
         case .failure(let id, let isTemporary, var parties):
             parties.foreign = senders.original(of: parties.foreign)
@@ -34,13 +38,16 @@ extension XMPPAdapter {
         if !events.isEmpty { host.presence(events) }
     }
 
-    /// Finds the foreign party's true address, and remembers how the user here writes it, and that there was word.
-    private func know(_ parties: inout PresenceParties) {
-        parties.foreign = senders.original(of: parties.foreign)
+    /// Finds the foreign party's true address, and remembers that there was word. `isUse` says whether it is the user's
+    /// own doing to name that party.
+    private func know(_ parties: inout PresenceParties, isUse: Bool) {
+        parties.foreign = isUse ? senders.meant(by: parties.foreign) : senders.original(of: parties.foreign)
         if !memory.probes.isEmpty { memory.probes.remove(PresencePair(user: parties.user, foreign: parties.foreign)) }
-        if !memory.departures.isEmpty { memory.departures.remove(parties.user) }
-        let pair = PresenceMemory.pair(parties.user, parties.foreign)
-        memory.remember(parties.form, default: defaultForm, pair)
+    }
+
+    /// The user is there, and does something.
+    private func stays(_ user: Address) {
+        if !memory.departures.isEmpty { memory.departures.remove(user) }
     }
 
     private func received(_ word: PresenceWord, _ stanza: XMLElement, _ parties: PresenceParties) {
@@ -61,10 +68,21 @@ extension XMPPAdapter {
             // A session begins, and whatever was shown before, it was not shown to this one.
             memory.shown.want(pair)
             memory.add(.wants(watcher: user, presentity: foreign))
-        case .subscribed: memory.add(.approves(presentity: user, watcher: foreign))
+        case .subscribed:
+            // Whom a user here lets see owns the address from then on.
+            if let asker = senders.takeAsker(of: user, as: parties.shown) {
+                memory.add(
+                    senders.admit(asker)
+                        ? .approves(presentity: user, watcher: asker) : .refuses(presentity: user, watcher: asker)
+                )
+            } else {
+                _ = senders.meant(by: parties.shown)
+                memory.add(.approves(presentity: user, watcher: foreign))
+            }
         case .unsubscribed:
-            memory.told.forget(user: user, watcher: foreign)
-            memory.add(.refuses(presentity: user, watcher: foreign))
+            let asker = senders.takeAsker(of: user, as: parties.shown) ?? foreign
+            memory.told.forget(user: user, watcher: asker)
+            memory.add(.refuses(presentity: user, watcher: asker))
         }
     }
 
@@ -84,12 +102,41 @@ extension XMPPAdapter {
             isAvailable
             ? memory.told.available(stanza, parties, language: language, now: now, lost: lost)
             : memory.told.unavailable(stanza, parties, language: language, now: now, lost: lost)
-        let user = parties.user.detached()
-        memory.add(.publishes(presentity: user, watcher: parties.foreign.detached(), state: change.state))
-        if change.hasLeft {
-            memory.departures.insert(user)
+        let (user, foreign) = parties.detached()
+        if let state = change.state { memory.add(.publishes(presentity: user, watcher: foreign, state: state)) }
+        if change.hasLeft, memory.departures.insert(user) {
+            askWhetherThere(parties)
             tickPresence()
         }
+    }
+
+    /// A user who goes and one who hides from the last watcher send the same stanza. So the device that went is pinged
+    /// (XEP-0199 §4.2): where it answers, the user has not left.
+    private func askWhetherThere(_ parties: PresenceParties) {
+        guard let link, link.isWritable, let resource = parties.resource else { return }
+        let start = link.output.writerIndex
+        link.output.writeStaticString("<iq type='get' id='imx-there' from='")
+        addresses.names.write(settings.component, to: &link.output)
+        link.output.writeStaticString("' to='")
+        guard addresses.writeLocal(parties.user, to: &link.output) else {
+            return link.output.moveWriterIndex(to: start)
+        }
+        link.output.writeStaticString("/")
+        link.output.writeXMLValue(resource)
+        link.output.writeStaticString("'><ping xmlns='urn:xmpp:ping'/></iq>")
+    }
+
+    /// Whether an answer is that of a device that was pinged. A server answers for one that is gone, but does not say
+    /// that pings are not known to it.
+    func takeAnswerOfDevice(_ stanza: XMLElement) -> Bool {
+        guard stanza.attribute(Names.id, is: "imx-there"),
+            let from = stanza.attribute(Names.from).flatMap({ JID($0, names: addresses.names) }),
+            let user = addresses.localAddress(of: from)
+        else { return false }
+        let isError = stanza.attribute(Names.type, is: "error")
+        let condition = stanza.child(Names.error)?.children.first { $0.unknownNamespace == Names.stanzas }
+        if !isError || condition?.unknownLocalName == "feature-not-implemented" { memory.departures.remove(user) }
+        return true
     }
 
     /// The length of one round of waiting.
@@ -104,8 +151,10 @@ extension XMPPAdapter {
             memory.isTicking = false
             host.turn {
                 endRound()
+                drainPresence()
                 submitPresence()
             }
+            link?.flush()
             tickPresence()
         }
     }
@@ -132,7 +181,9 @@ extension XMPPAdapter {
         let user = parties.user.detached()
         let foreign = parties.foreign.detached()
         switch mark {
-        case .ask where !isTemporary: memory.add(.refuses(presentity: user, watcher: foreign))
+        case .ask where !isTemporary:
+            let asker = senders.takeAsker(of: user, as: parties.shown) ?? foreign
+            memory.add(.refuses(presentity: user, watcher: asker))
         case .probe:
             memory.probes.remove(PresencePair(user: user, foreign: foreign))
             memory.told.forget(user: user, watcher: foreign)

@@ -43,13 +43,12 @@ struct Conversations {
 
     /// Takes note of a message on its way out; false for a chat state that would only repeat the last one.
     mutating func admit(_ envelope: Envelope) -> Bool {
-        let details = envelope.details
-        let state = details?.chatState
+        let state = envelope.chatState
         if state == nil, understood.isEmpty { return true }
         var hasBody = true
         if case .none = envelope.body { hasBody = false }
         if state == nil, !hasBody { return true }
-        let device = Conversations.key(envelope.source, envelope.destination, details?.sourceInstance)
+        let device = Conversations.key(envelope.source, envelope.destination, envelope.details?.sourceInstance)
         if !hasBody, told[device] == state { return false }  // XEP-0085 §5.2: no state is repeated
         told[device] = state
         // XEP-0085 §5.1: whoever sends a message without a state does not want any.
@@ -77,39 +76,5 @@ extension Envelope {
     var isMereState: Bool {
         guard case .message = operation, case .none = body, let details else { return false }
         return details.chatState != nil && !details.baggage.contains { $0.isCritical }
-    }
-}
-
-/// The values noted last, a bounded number of them.
-private struct Recent<Value> {
-    private var values: [Int: Value] = [:]
-    private var order: [Int] = []
-    private var next = 0
-    private let limit: Int
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    var isEmpty: Bool { values.isEmpty }
-
-    subscript(key: Int) -> Value? {
-        get { values.isEmpty ? nil : values[key] }
-        set {
-            guard let newValue else {
-                // Its place in the order goes when its turn comes.
-                if !values.isEmpty { values[key] = nil }
-                return
-            }
-            guard values.updateValue(newValue, forKey: key) == nil else { return }
-            if order.count < limit {
-                order.append(key)
-            } else {
-                values[order[next]] = nil
-                values[key] = newValue
-                order[next] = key
-                next = (next + 1) % limit
-            }
-        }
     }
 }

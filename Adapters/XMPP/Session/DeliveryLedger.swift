@@ -87,6 +87,7 @@ struct DeliveryLedger {
 
     /// Finds the stanza with `fingerprint`, the oldest first, and forgets it.
     mutating func take(_ fingerprint: Int) -> Match {
+        guard fingerprint != 0 else { return .none }
         if let place = entries.firstIndex(where: { $0.fingerprint == fingerprint && $0.ticket != nil }),
             let ticket = entries[place].ticket
         {
@@ -116,6 +117,8 @@ struct DeliveryLedger {
     }
 
     private mutating func remember(_ fingerprint: Int) {
+        // What no error can be about takes nobody's place.
+        guard fingerprint != 0 else { return }
         if confirmed.count < DeliveryLedger.remembered {
             confirmed.append(fingerprint)
         } else {

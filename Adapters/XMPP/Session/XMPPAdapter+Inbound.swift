@@ -15,8 +15,6 @@ extension XMPPAdapter {
     private static let statePatience = Interval.seconds(15)
     /// The token of every chat state without a message; no other submission has it.
     private static let stateToken = UInt64.max
-    /// The most local users whose form is remembered.
-    private static let formLimit = 4_096
 
     func linkReceived(_ stanza: XMLElement) {
         switch stanza.name {
@@ -51,17 +49,18 @@ extension XMPPAdapter {
 
     private func receivedMessage(_ read: Envelope, _ form: AddressForm, _ stanza: XMLElement) {
         var envelope = read
-        let destination = senders.original(of: envelope.destination)
+        let destination = senders.meant(by: envelope.destination)
         if destination != envelope.destination { envelope.destination = destination }
         guard let header = StanzaHeader(stanza, .message) else { return drop(.malformed, stanza) }
         if isStopping { return answer(Outcome(.unavailable, "the aggregator is stopping"), header) }
         remember(form, of: envelope.source)
-        if let losses = envelope.details?.losses, !losses.isEmpty {
+        let losses = envelope.losses
+        if !losses.isEmpty {
             host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
         }
         _ = conversations.admit(envelope)
         if let id = stanza.attribute(Names.id), id.readableBytes > 0 {
-            let isOdd = envelope.details?.nativeID != nil
+            let isOdd = envelope.nativeID != nil
             conversations.note(envelope.messageID, id: id, isOdd: isOdd, from: envelope.source, to: read.destination)
         }
         if isPaused { envelope.detach() }
@@ -88,13 +87,15 @@ extension XMPPAdapter {
     /// Answers go back in the form that the local user used last.
     private func remember(_ form: AddressForm, of user: Address) {
         if form == defaultForm {
-            if !forms.isEmpty { forms[user] = nil }
-            return
+            if !forms.isEmpty { forms[user.hashValue] = nil }
+        } else {
+            forms[user.hashValue] = form
         }
-        if forms.count >= XMPPAdapter.formLimit, forms[user] == nil { forms.removeAll() }
-        var own = ByteBuffer()
-        own.writeImmutableBuffer(user.localPart)
-        if let address = Address(localPart: own, domain: user.domain) { forms[address] = form }
+    }
+
+    /// The form in which foreign people are shown to a user who wrote to none of them in particular.
+    func form(for user: Address) -> AddressForm {
+        forms.isEmpty ? defaultForm : forms[user.hashValue] ?? defaultForm
     }
 
     /// An error for something that we sent: the outcome of a delivery, or later word about it.
@@ -137,7 +138,7 @@ extension XMPPAdapter {
 
     private func receivedRequest(_ stanza: XMLElement) {
         if stanza.attribute(Names.type, is: "result") || stanza.attribute(Names.type, is: "error") {
-            if !takeAnswer(stanza) { drop(.strayAnswer, stanza) }
+            if !takeAnswer(stanza), !takeAnswerOfDevice(stanza) { drop(.strayAnswer, stanza) }
             return
         }
         guard let header = StanzaHeader(stanza, .iq) else { return drop(.malformed, stanza) }
@@ -179,6 +180,9 @@ extension XMPPAdapter {
                 // Its sender never hears of it: it was no message (standards reference F.4).
                 if settlement.outcome.disposition != .delivered { host.count(.chatState) }
                 continue
+            }
+            if settlement.outcome.code == .noSuchUser, let envelope = settlement.envelope {
+                senders.release(envelope.destination)
             }
             guard let header = submissions.remove(settlement.token) else { continue }
             if settlement.outcome.disposition != .delivered { answer(settlement.outcome, header) }

@@ -71,11 +71,12 @@ extension XMPPAdapter {
                 host.settle(delivery.ticket, .delivered)
                 return
             }
-            let form = forms.isEmpty ? defaultForm : forms[envelope.destination] ?? defaultForm
-            switch writer.write(envelope, as: form, to: &link.output) {
+            let shown = gated(envelope)
+            switch writer.write(shown ?? envelope, as: form(for: envelope.destination), to: &link.output) {
             case .refused(let outcome):
                 host.settle(delivery.ticket, outcome)
-            case .written(let fingerprint, let lost):
+            case .written(let fingerprint, var lost):
+                if shown != nil { lost.append(Loss("request", reason: "without a text, from a stranger")) }
                 // Nobody hears that a state did not arrive, so an error about one finds nothing.
                 ledger.append(delivery.ticket, fingerprint: isState ? 0 : fingerprint)
                 host.note(envelope.trace, "written for the server, to be confirmed")
@@ -90,6 +91,22 @@ extension XMPPAdapter {
         }
     }
 
+    /// XEP-0085 §5.1, XEP-0184 §8: a message without a text to show says what its sender does, and asks for answers, only
+    /// where the two talk already: a client that answers a stranger unasked tells that somebody is there. Nil where
+    /// nothing needs to be left out.
+    private func gated(_ envelope: Envelope) -> Envelope? {
+        guard case .none = envelope.body, var details = envelope.details,
+            details.chatState != nil || details.wantsReceipt || details.wantsReadReport,
+            !conversations.understandsStates(envelope.destination, of: envelope.source)
+        else { return nil }
+        details.chatState = nil
+        details.wantsReceipt = false
+        details.wantsReadReport = false
+        var gated = envelope
+        gated.details = details
+        return gated
+    }
+
     /// A report about a message that a local user sent becomes a receipt, a marker, or an error stanza.
     private func settleReport(_ delivery: Delivery) {
         guard let link, case .report(let report) = delivery.envelope.operation else {
@@ -100,7 +117,7 @@ extension XMPPAdapter {
             report,
             of: delivery.envelope,
             id: conversations.stanzaID(of: report.messageID),
-            as: forms[delivery.envelope.destination] ?? defaultForm,
+            as: form(for: delivery.envelope.destination),
             to: &link.output
         )
         switch result {

@@ -54,13 +54,27 @@ struct MessageContent {
             details.messageType = "normal"
         }
         for child in stanza.children { take(child, language) }
-        // RFC 3923 §3: the object counts; a text beside it only says that there is one.
-        if let sealed, parts.isEmpty { parts.append(sealed) }
-        if let html { takeRichText(html, legible(language)) }
+        if let sealed { takeSealed(sealed) } else if let html { takeRichText(html, legible(language)) }
         if let envelope { EnvelopeElement.read(envelope, into: &details, hops: &hops) }
         if payload != nil, let language = legible(language) {
             // Texts inside of extensions inherit it.
             keep(StanzaBaggage.language, ByteBuffer(string: language))
+        }
+        if parts.isEmpty, isWord { payload = nil }
+    }
+
+    /// Whether it is word about a message, or about what somebody does at a conversation: no message, whatever stands
+    /// beside it. With an `active` there may well come something to show, which is a message then.
+    private var isWord: Bool {
+        hasReport || details.chatState.map { $0 != .active } ?? false
+    }
+
+    /// RFC 3923 §3: the object counts; a text beside it only says that there is one.
+    private mutating func takeSealed(_ object: BodyPart) {
+        let texts = parts
+        parts = [object]
+        if texts.contains(where: { $0.octets != ByteBuffer(string: SealedObject.notice) }) || html != nil {
+            lose(Loss("xmpp:body", reason: "a text beside a signed or encrypted object"))
         }
     }
 
@@ -178,10 +192,15 @@ struct MessageContent {
     }
 
     private mutating func takeAddresses(_ child: XMLElement) {
+        // XEP-0033 §4.1: whoever stands in it in secret is told to nobody.
+        let secret = Recipients.hidden(in: child)
+        if secret > 0 { lose(Loss("xmpp:addresses", reason: "\(secret) whom nobody else is to know of")) }
         guard details.otherRecipients.isEmpty, let read = Recipients.read(child, addresses), !read.isEmpty else {
-            return takeExtension(child)
+            if secret == 0 { takeExtension(child) }
+            return
         }
         details.otherRecipients = read
+        guard secret == 0 else { return }
         let addresses = addresses
         keepUnlessWritten(child) {
             Recipients.write(read, addresses, local: addresses.component, .native, to: &$0, &$1)
@@ -199,6 +218,9 @@ struct MessageContent {
     // MARK: Extensions
 
     private mutating func takeExtension(_ child: XMLElement) {
+        guard !Names.isOwn(child.namespace) else {
+            return lose(Loss("xmpp:\(child.localName.prefix(80))", reason: "no part of a message"))
+        }
         guard keep(child), payload == nil else { return }
         // These say something about a message, and are none.
         let words = [Names.hint, Names.originID, Names.stanzaID, Names.delay, Names.nick, Names.addresses]

@@ -73,13 +73,20 @@ struct MessageWriter {
         writeRest(details, language, &buffer, &losses)
         for body in content.bodies { body.write(to: &buffer, inherits: language != nil, &losses) }
         content.rich?.writeXHTMLIM(into: &buffer)
-        if let sealed = content.sealed, !writeSealed(sealed, details, &buffer) {
+        if content.sealed != nil { MessageWriter.writeNotice(&buffer) }
+        var covered: Set<XMLName> = []
+        if let details {
+            guard let found = baggage.write(details, of: envelope.source, sealed: content.sealed, to: &buffer, &losses)
+            else {
+                return .failure(Refusal(.notUnderstood, "something that the message needs is not understood here"))
+            }
+            covered = found
+        }
+        // Unless the very element that it came in is among the baggage.
+        if let sealed = content.sealed, !covered.contains(Names.endToEnd), !SealedObject.write(sealed, to: &buffer) {
             return .failure(Refusal(.notAcceptable, "XML cannot hold the signed or encrypted object"))
         }
         if let details {
-            guard let covered = baggage.write(details, of: envelope.source, to: &buffer, &losses) else {
-                return .failure(Refusal(.notUnderstood, "something that the message needs is not understood here"))
-            }
             let local = envelope.destination.domain
             DetailsWriter(addresses: addresses, form: form, local: local, inherits: language != nil)
                 .write(details, except: covered, to: &buffer, &losses)
@@ -89,14 +96,11 @@ struct MessageWriter {
         return .success(fingerprint)
     }
 
-    /// Writes a signed or encrypted object, unless the very element that it came in is among the baggage.
-    private func writeSealed(_ part: BodyPart, _ details: Envelope.Details?, _ buffer: inout ByteBuffer) -> Bool {
-        let isThere = details?.baggage.contains { $0.origin == StanzaBaggage.origin && $0.name == SealedObject.name }
-        if isThere == true { return true }
+    /// RFC 3923 §3: what clients show that know nothing of signed and encrypted objects.
+    private static func writeNotice(_ buffer: inout ByteBuffer) {
         buffer.writeStaticString("<body>")
         buffer.writeXMLText(SealedObject.notice)
         buffer.writeStaticString("</body>")
-        return SealedObject.write(part, to: &buffer)
     }
 
     /// Whether the envelope says something without a body: what somebody does, or an extension that must be understood.

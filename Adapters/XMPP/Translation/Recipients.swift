@@ -13,10 +13,16 @@ enum Recipients {
     private static let limit = 64
     private static let scheme = "im:"
 
-    /// Reads the list; nil where somebody stands in it who is neither `to` nor `cc`, or where it is too long.
+    /// How many stand in the list whom the others are not to know of (XEP-0033 §4.1: `bcc`).
+    static func hidden(in list: XMLElement) -> Int {
+        list.children.count { $0.name == Names.address && $0.attribute(Names.type, is: "bcc") }
+    }
+
+    /// Reads the list, but for the hidden; nil where somebody stands in it who is neither `to` nor `cc`, or where it is
+    /// too long.
     static func read(_ list: XMLElement, _ addresses: AddressMap) -> [OtherRecipient]? {
         var found: [OtherRecipient] = []
-        for entry in list.children {
+        for entry in list.children where !entry.attribute(Names.type, is: "bcc") {
             guard entry.name == Names.address, found.count < limit,
                 let kind = entry.string(Names.type).flatMap(OtherRecipient.Kind.init)
             else { return nil }

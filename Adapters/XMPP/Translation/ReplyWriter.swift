@@ -67,7 +67,8 @@ enum ReplyWriter {
         } else {
             buffer.writeStaticString("/>")
         }
-        if let text = outcome.text {
+        let retry = outcome.details?.retryAfter
+        if let text = retry.map({ RetryText.adding($0, to: outcome.text) }) ?? outcome.text {
             buffer.writeStaticString("<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'")
             DetailsWriter.writeLanguage(outcome.details?.language ?? "en", to: &buffer)
             buffer.writeStaticString(">")
@@ -77,6 +78,7 @@ enum ReplyWriter {
         // For another aggregator on the way. Beside the error and not in it, where simple clients take it for the condition.
         buffer.writeStaticString("</error><outcome xmlns='urn:imx:outcome:0' code='")
         buffer.writeString(outcome.code.description)
+        if let retry { buffer.writeString("' retry-after='\(retry)") }
         buffer.writeStaticString("'/></")
         buffer.writeStaticString(name(header.kind))
         buffer.writeStaticString(">")
@@ -119,4 +121,20 @@ enum ReplyWriter {
         }
         buffer.writeStaticString("'")
     }
+}
+
+/// When to try again, for people.
+enum RetryText {
+    /// The text with the seconds behind it.
+    static func adding(_ seconds: UInt32, to text: String?) -> String {
+        text.map { $0 + suffix(seconds) } ?? String(suffix(seconds).dropFirst())
+    }
+
+    /// The text as it was before; nil where there was none.
+    static func removing(_ seconds: UInt32, from text: String) -> String? {
+        if text == suffix(seconds).dropFirst() { return nil }
+        return text.hasSuffix(suffix(seconds)) ? String(text.dropLast(suffix(seconds).count)) : text
+    }
+
+    private static func suffix(_ seconds: UInt32) -> String { " (again in \(seconds) s)" }
 }

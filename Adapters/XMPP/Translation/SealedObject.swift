@@ -10,9 +10,6 @@ enum SealedObject {
     /// What clients show that know nothing of such objects; the object says more than XMPP's own text may.
     static let notice = "This message is signed or encrypted. Your client does not show it."
 
-    /// The element's name as baggage.
-    static let name = "{urn:ietf:params:xml:ns:xmpp-e2e}e2e"
-
     private static let types = [
         "multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime",
     ]
@@ -29,6 +26,11 @@ enum SealedObject {
             isSealed(entity.parts[0])
         else { return nil }
         return entity.parts[0]
+    }
+
+    /// Whether two objects are one: the content octet for octet, and what it is said to be.
+    static func isSame(_ object: BodyPart, _ other: BodyPart?) -> Bool {
+        object.octets == other?.octets && object.mediaType == other?.mediaType
     }
 
     /// XML makes LF of every line end, which breaks signatures. Where none but LF is left they are what they were; where

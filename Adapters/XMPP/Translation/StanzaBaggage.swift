@@ -37,6 +37,7 @@ struct StanzaBaggage {
     func write(
         _ details: Envelope.Details,
         of source: Address,
+        sealed: BodyPart?,
         to buffer: inout ByteBuffer,
         _ losses: inout [Loss]
     ) -> Set<XMLName>? {
@@ -50,7 +51,7 @@ struct StanzaBaggage {
             }
             if piece.name == StanzaBaggage.language { continue }
             guard let element = fragments.read(piece.octets),
-                isLegal(element, details, from: source.domain, &covered),
+                isLegal(element, details, from: source.domain, sealed, &covered),
                 buffer.writerIndex - start + piece.octets.readableBytes <= StanzaBaggage.octetLimit
             else {
                 if piece.isCritical { return nil }
@@ -67,14 +68,21 @@ struct StanzaBaggage {
         _ element: XMLElement,
         _ details: Envelope.Details,
         from source: Domain,
+        _ sealed: BodyPart?,
         _ covered: inout Set<XMLName>
     ) -> Bool {
         switch element.name {
+        case Names.endToEnd:
+            // The body is what was judged, so no other object may stand in its place, or beside it.
+            let object = SealedObject.read(element)
+            guard object.map({ SealedObject.isSame($0, sealed) }) ?? (sealed == nil) else { return false }
+            return covered.insert(Names.endToEnd).inserted
         case Names.delay: return takeDelay(element, details, from: source, &covered)
         case Names.nick:
             guard String(buffer: element.text) == details.sourceName?.text else { return false }
             return covered.insert(Names.nick).inserted
         case Names.addresses:
+            guard Recipients.hidden(in: element) == 0 else { return false }
             // A list that no field holds is carried; one that says something else than the field is not.
             if !details.otherRecipients.isEmpty {
                 guard Recipients.read(element, addresses) == details.otherRecipients else { return false }
@@ -86,7 +94,7 @@ struct StanzaBaggage {
             // The envelope says these, and what it says is checked.
             return false
         default:
-            return true
+            return !Names.isOwn(element.namespace)
         }
     }
 

@@ -19,6 +19,8 @@ struct StanzaFailure {
 
     /// The most octets of a text for people that is passed on.
     private static let textLimit = 512
+    /// The most seconds that somebody is told to wait: a day.
+    private static let retryLimit: UInt32 = 86_400
 
     /// Reads an error stanza; nil where it names nothing that we could have sent.
     init?(_ stanza: XMLElement, from: JID, _ addresses: AddressMap) {
@@ -36,7 +38,9 @@ struct StanzaFailure {
     /// The outcome that an error stanza means (standards reference F.6).
     static func outcome(of stanza: XMLElement, _ addresses: AddressMap) -> Outcome {
         // What another aggregator had to say.
-        let exact = stanza.child(Names.outcome)?.string(Names.code).flatMap { UInt16($0) }
+        let other = stanza.child(Names.outcome)
+        let exact = other?.string(Names.code).flatMap { UInt16($0) }
+        let retry = other?.string(Names.retryAfter).flatMap { UInt32($0) }
         guard let error = stanza.child(Names.error) else {
             return Outcome(.internalError, "an error without a condition")
         }
@@ -57,6 +61,10 @@ struct StanzaFailure {
         var code = StanzaErrors.code(for: found)
         // An error is no delivery, whatever it claims.
         if let exact, (3_000..<6_000).contains(exact) { code = OutcomeCode(rawValue: exact) }
+        if let retry, code.isTemporary {
+            details.retryAfter = min(retry, retryLimit)
+            details.text = details.text.flatMap { RetryText.removing(retry, from: $0) }
+        }
         if details.text == nil { details.text = found.condition }
         return Outcome(code, details: details)
     }

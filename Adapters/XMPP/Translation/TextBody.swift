@@ -16,6 +16,8 @@ struct ShownContent {
     var sealed: BodyPart?
     /// The language of the rich text.
     private var language: String?
+    /// Whether a rich text was read, whatever came of it: one is work enough.
+    private var hasReadRich = false
 
     init(bodies: [TextBody] = []) {
         self.bodies = bodies
@@ -146,14 +148,19 @@ extension ShownContent {
             } else {
                 bodies.append(text)
             }
-        } else if HTMLLite.isHTMLLite(mediaType: part.mediaType), rich == nil, !part.isOpaque,
-            let document = HTMLLite(part: part, losses: &losses)
+        } else if HTMLLite.isHTMLLite(mediaType: part.mediaType), !hasReadRich, !part.isOpaque,
+            let document = readRich(part, &losses)
         {
             rich = document.isEmpty ? nil : document
             language = part.language
         } else {
             losses.append(Loss("body", reason: "\(part.mediaType.prefix(80)) cannot be shown"))
         }
+    }
+
+    private mutating func readRich(_ part: BodyPart, _ losses: inout [Loss]) -> HTMLLite? {
+        hasReadRich = true
+        return HTMLLite(part: part, losses: &losses)
     }
 
     /// XEP-0071 §7.6: beside the rich text there is always a plain one.

@@ -28,8 +28,10 @@ extension Names {
     static let sentAt = XMLName(rawValue: 86)
     static let origin = XMLName(rawValue: 87)
     static let name = XMLName(rawValue: 88)
+    static let retryAfter = XMLName(rawValue: 89)
 
     static let client = "jabber:client"
+    static let server = "jabber:server"
     static let chatStates = "http://jabber.org/protocol/chatstates"
     static let receipts = "urn:xmpp:receipts"
     static let markers = "urn:xmpp:chat-markers:0"
@@ -62,6 +64,7 @@ extension Names {
             .init(jid, "", "jid"), .init(uri, "", "uri"), .init(description, "", "desc"),
             .init(delivered, "", "delivered"), .init(hops, "", "hops"), .init(trail, "", "trail"),
             .init(sentAt, "", "sent-at"), .init(origin, "", "origin"), .init(name, "", "name"),
+            .init(retryAfter, "", "retry-after"),
         ]
     }
 }

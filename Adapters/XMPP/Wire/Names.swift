@@ -39,6 +39,12 @@ enum Names {
     static let streamErrors = "urn:ietf:params:xml:ns:xmpp-streams"
     static let outcomes = "urn:imx:outcome:0"
 
+    /// Whether a namespace is that of streams and stanzas themselves: what stands in it is said by the protocol, and is
+    /// never an extension that is carried.
+    static func isOwn(_ namespace: String) -> Bool {
+        ["", component, client, server, streams, stanzas, streamErrors].contains(namespace)
+    }
+
     static let vocabulary = XMLVocabulary(core + extensions + conversation + presenceParts + attributes)
 
     /// The stanzas and their parts; servers forget to rewrite the namespace of a child now and then.

@@ -32,7 +32,8 @@ struct AttributeCache {
 
     /// Keeps what came with `envelope`.
     mutating func keep(_ envelope: Envelope, now: Instant) {
-        guard let attributes = envelope.details?.attributes, !attributes.isEmpty else { return }
+        let attributes = envelope.attributes
+        guard !attributes.isEmpty else { return }
         keep(attributes, of: envelope.source, for: envelope.destination, now: now)
     }
 

@@ -59,6 +59,8 @@ struct ForeignElement {
     var activitiesShow: PresenceTuple.Show? { meaning.activitiesShow }
     /// Whether it says nothing but its text.
     var isPlain: Bool { meaning.isPlain }
+    /// Whether it tells something for a time only.
+    var dependsOnTime: Bool { meaning.dependsOnTime }
     /// Its text.
     var value: String { meaning.value }
     /// Whether something in it must be understood and is not.

@@ -22,6 +22,8 @@ struct ForeignMeaning {
 
     /// Whether it is nothing but its text.
     private(set) var isPlain = true
+    /// Whether activities in it are told for a time only.
+    private(set) var dependsOnTime = false
     /// Whether something in it must be understood and is not, so that none of it counts.
     private(set) var demandsMore = false
 
@@ -111,10 +113,11 @@ struct ForeignMeaning {
     }
 
     /// Whether the time that activities are told for has come and is not over (RFC 4480 §3.1).
-    private func isInForce(_ tag: XMLStartTag) -> Bool {
+    private mutating func isInForce(_ tag: XMLStartTag) -> Bool {
         let from = tag.value("from")
         let until = tag.value("until")
         guard from != nil || until != nil else { return true }
+        dependsOnTime = true
         guard let now else { return false }
         if let from {
             guard let from = PresenceTime(from), from <= now else { return false }

@@ -146,6 +146,7 @@ extension PIDFAssembly {
         if element.demandsMore {
             found(.mustUnderstand, "\(element.written) is left out: it demands what we do not know")
         }
+        dependsOnTime = dependsOnTime || element.dependsOnTime
         guard let octets = element.octets, charge(octets.readableBytes) else { return }
         switch frames.last?.place {
         case .presence:

@@ -36,6 +36,8 @@ final class PIDFAssembly {
     let isTolerant: Bool
     let limits: PIDFLimits
     let now: PresenceTime?
+    /// Whether something is told for a time only.
+    var dependsOnTime = false
 
     /// The parser that tells, while it tells.
     var context: xmlParserCtxtPtr?

@@ -77,6 +77,8 @@ public struct PIDFReading: Sendable, Hashable {
     public var document: PresenceDocument
     /// What was found, in the order of the document; at most ``PIDFLimits/findings``.
     public var findings: [PIDFFinding]
+    /// Whether something in it is told for a time only, so that it may say something else later.
+    public var dependsOnTime = false
 
     /// The findings by which the document is wrong.
     public var faults: [PIDFFinding] { findings.filter(\.isFault) }

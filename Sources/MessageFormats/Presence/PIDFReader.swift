@@ -95,7 +95,13 @@ public final class PIDFReader {
         if let refusal = assembly.refusal { return .failure(refusal) }
         guard isRead, assembly.isComplete else { return refused(.wellFormed, "no whole document") }
         assembly.finish()
-        return .success(PIDFReading(document: assembly.document, findings: assembly.findings))
+        return .success(
+            PIDFReading(
+                document: assembly.document,
+                findings: assembly.findings,
+                dependsOnTime: assembly.dependsOnTime
+            )
+        )
     }
 
     private func refused(_ rule: PIDFFinding.Rule, _ text: String) -> Result<PIDFReading, PIDFRefusal> {

@@ -46,6 +46,7 @@ extension PIDFWriter {
     /// Whether one of the extensions that are registered below PIDF's own name may stand in `element`.
     private static func speaksOfPIDF(_ element: ByteBuffer) -> Bool {
         let name = PresenceNamespace.pidfName
+        if UserInput.isOne(element) { return false }
         return element.withUnsafeReadableBytes { bytes in
             var start = 0
             while let colon = bytes[start...].firstIndex(of: UInt8(ascii: ":")) {

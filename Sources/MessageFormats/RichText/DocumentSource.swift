@@ -17,7 +17,7 @@ struct DocumentSource {
     static let tokenLimit = 4_096
     private static let piece = 512
     /// The most comparisons of an end tag with an open element.
-    private static let effortLimit = 8_000_000
+    private static let effortLimit = 1_000_000
 
     init(_ octets: [UInt8]) {
         self.octets = octets

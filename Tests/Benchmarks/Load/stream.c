@@ -61,8 +61,7 @@ size_t stream_read(struct stream *s) {
     return (size_t)n;
 }
 
-// Copies the value of an attribute of the first tag in the text.
-static int attribute(const char *text, size_t length, const char *name, char *out, size_t size) {
+int attribute(const char *text, size_t length, const char *name, char *out, size_t size) {
     const char *end = memchr(text, '>', length);
     char pattern[64];
     size_t width = (size_t)snprintf(pattern, sizeof pattern, " %s=", name);
@@ -123,7 +122,7 @@ void stream_cut(struct stream *s, void (*message)(const char *, size_t)) {
         while (at < end && (*at == ' ' || *at == '\n')) at++;
         size_t length = at < end && end - at > 8 ? whole(at, (size_t)(end - at)) : 0;
         if (!length) break;
-        if (!strncmp(at, "<message", 8)) message(at, length);
+        if (!strncmp(at, s->stanza, strlen(s->stanza))) message(at, length);
         else if (!strncmp(at, "<iq", 3)) answer_ping(s, at, length);
         else if (at[1] == '/' || !strncmp(at, "<stream:error", 13)) {
             errno = 0;
@@ -199,6 +198,37 @@ static void as_server(struct stream *s, int seconds) {
     say(s, "<handshake/>", "", "");
 }
 
+static size_t base64(const char *text, size_t length, char *out) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t n = 0;
+    for (size_t i = 0; i < length; i += 3) {
+        unsigned v = 0;
+        for (size_t k = 0; k < 3; k++) v = v << 8 | (i + k < length ? (unsigned char)text[i + k] : 0);
+        for (size_t k = 0; k < 4; k++) out[n++] = i + k > length ? '=' : digits[v >> (18 - 6 * k) & 63];
+    }
+    out[n] = 0;
+    return n;
+}
+
+static void as_client(struct stream *s, int seconds) {
+    char text[1024], plain[512], code[700];
+    const char *header = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
+                         "xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to='%s'>%s";
+    const char *host = strchr(s->domain, '@');
+    if (!host) fail("%s: not a user's address", s->domain);
+    int user = (int)(host - s->domain);
+    int n = snprintf(plain, sizeof plain, "%c%.*s%c%s", 0, user, s->domain, 0, s->secret);
+    base64(plain, (size_t)n, code);
+    say(s, header, host + 1, "");
+    await_text(s, "</stream:features", seconds, text, sizeof text);
+    say(s, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>%s</auth>%s", code, "");
+    await_text(s, "<success", seconds, text, sizeof text);
+    say(s, header, host + 1, "");
+    await_text(s, "</stream:features", seconds, text, sizeof text);
+    say(s, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "", "");
+    await_text(s, "</iq", seconds, text, sizeof text);
+}
+
 static int listen_and_accept(struct sockaddr_in *address, int seconds) {
     int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -214,8 +244,9 @@ void stream_open(struct stream *s, const char *endpoint, int seconds) {
     unsigned port;
     memset(s, 0, sizeof *s);
     if (sscanf(endpoint, "%15[^:]:%u:%255[^:]:%127[^:]", kind, &port, s->domain, s->secret) != 4 || port > 65535)
-        fail("want dial, accept or records and PORT:DOMAIN:SECRET, not %s", endpoint);
+        fail("want dial, accept, client or records and PORT:DOMAIN:SECRET, not %s", endpoint);
     s->records = !strcmp(kind, "records");
+    s->stanza = "<message";
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     int accepts = !strcmp(kind, "accept"), one = 1;
@@ -228,5 +259,6 @@ void stream_open(struct stream *s, const char *endpoint, int seconds) {
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
     if (accepts) as_server(s, seconds);
+    else if (!strcmp(kind, "client")) as_client(s, seconds);
     else if (!s->records) as_component(s, seconds);
 }

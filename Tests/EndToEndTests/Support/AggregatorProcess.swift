@@ -16,6 +16,8 @@ struct AggregatorPlan: Sendable {
     var domains: [String: String] = [:]
     /// How long a message may wait, in seconds.
     var deadline = 10
+    /// How long a subscription is granted, in seconds; nil leaves it to the aggregator.
+    var lease: Int?
     /// How long a stop may take, in seconds.
     var stopWithin = 10
     /// Foreign domain to an endpoint as the file spells it, for those that are not on 127.0.0.1.
@@ -50,6 +52,8 @@ struct AggregatorPlan: Sendable {
             rows.isEmpty
                 ? "  {}" : rows.sorted { $0.key < $1.key }.map { "  \($0.key): \($0.value)" }.joined(separator: "\n")
         }
+        let leases = lease.map { ", lease: \($0)s, least-lease: \($0)s" } ?? ""
+        let usual = "{ deadline: \(deadline)s, budgets: { sender-burst: 0 }\(leases) }"
         let strict = strictDomains.mapValues { "{ adapter: \($0.adapter), class: \($0.class) }" }
         return """
             name: \(name)
@@ -60,7 +64,7 @@ struct AggregatorPlan: Sendable {
             dns: \(dns)
             timeouts: { reconnect: 100ms, reconnect-most: 1s }
             classes:
-            \(table(["default": "{ deadline: \(deadline)s, budgets: { sender-burst: 0 } }"].merging(classes) { $1 }))
+            \(table(["default": usual].merging(classes) { $1 }))
             peers:
             \(table(peers.mapValues { "[ \"127.0.0.1:\($0)\" ]" }.merging(farPeers.mapValues { "[ \"\($0)\" ]" }) { $1 }))
             adapters:
@@ -133,6 +137,7 @@ final class AggregatorProcess: Sendable {
         var refusals: [Count]
         var repeats: Int
         var lanes: [Lane]
+        var presence: [Count]
         var reloads: Reloads
         var certificates: [Certificate]
         var certificateProblems: [String]
@@ -152,11 +157,25 @@ final class AggregatorProcess: Sendable {
         /// How often something was dropped for this reason.
         func dropped(_ reason: String) -> Int { drops.first { $0.name == reason }?.count ?? 0 }
 
+        /// A number of the desk of subscriptions.
+        func presence(_ name: String) -> Int { presence.first { $0.name == name }?.count ?? 0 }
+
         /// How often this was refused to peers.
         func refused(_ what: String) -> Int { refusals.first { $0.name == what }?.count ?? 0 }
 
         /// accepted = delivered + failed + expired + uncertain + waiting.
         var balances: Bool { ledger.accepted == ledger.settled + waiting }
+    }
+
+    /// What `imx subscriptions --json` says, as far as the tests read it.
+    struct Subscriptions: Decodable, Sendable {
+        struct Line: Decodable, Sendable {
+            var side: String
+            var watcher: String
+            var presentity: String
+            var state: String
+        }
+        var lines: [Line]
     }
 
     let plan: AggregatorPlan
@@ -180,6 +199,13 @@ final class AggregatorProcess: Sendable {
         edit(&plan)
         let state = directory.appending(path: "state").path
         try plan.yaml(state: state).write(toFile: configuration, atomically: true, encoding: .utf8)
+    }
+
+    /// Has it take over the plan with these lines of YAML at its end.
+    func reload(with more: String) async throws {
+        try change { $0.more += more }
+        let (end, out) = try await run(["reload"])
+        guard end == .exited(0) else { throw HarnessError("imx reload \(end)\n\(out)") }
     }
 
     private var process: ChildProcess? { runs.withLock { $0.process } }
@@ -237,6 +263,14 @@ final class AggregatorProcess: Sendable {
         return try JSONDecoder().decode(Status.self, from: Data(out.utf8))
     }
 
+    /// What the subscription of this watcher to this presentity is in, on one side of it.
+    func subscription(_ side: String, of watcher: String, to presentity: String) async throws -> String? {
+        let (end, out) = try await run(["subscriptions", "--json"])
+        guard end == .exited(0) else { throw HarnessError("imx subscriptions \(end)") }
+        return try JSONDecoder().decode(Subscriptions.self, from: Data(out.utf8)).lines
+            .first { $0.side == side && $0.watcher == watcher && $0.presentity == presentity }?.state
+    }
+
     /// Waits until nothing waits any more, and gives the status then.
     func settled(within limit: Duration) async throws -> Status {
         let clock = ContinuousClock()
@@ -262,6 +296,14 @@ final class AggregatorProcess: Sendable {
 
     /// Kills it at once.
     func crash() { runs.withLock { $0.process.take() }?.stop() }
+
+    /// Removes all that it has kept, while it does not run.
+    func forget() throws {
+        let state = directory.appending(path: "state")
+        for file in try FileManager.default.contentsOfDirectory(at: state, includingPropertiesForKeys: nil) {
+            try FileManager.default.removeItem(at: file)
+        }
+    }
 
     /// The last lines of its log.
     func tail(_ lines: Int = 20) -> String { process?.tail(lines) ?? "" }

@@ -11,6 +11,8 @@ final class Buddy {
         }
 
         var event: String
+        /// When, in seconds of a clock that all processes share.
+        var at: Double
         var from: String?
         var type: String?
         var show: String?
@@ -18,6 +20,8 @@ final class Buddy {
         var priority: Int?
         var inside: [String]?
         var items: [String: Item]?
+        /// What is wrong, in an error.
+        var condition: String?
     }
 
     /// What it says.
@@ -92,31 +96,50 @@ final class Buddy {
     }
 
     /// Waits until the device of somebody is seen in this state, before or after whatever else was waited for.
-    func sees(_ other: Buddy, within limit: Duration = .seconds(40), _ fits: (Event) -> Bool) async throws {
+    func sees(_ other: Buddy, within limit: Duration = .seconds(40), _ fits: (Event?) -> Bool) async throws {
+        try await eventually(
+            "state of \(other.address)/\(other.device) at \(address)",
+            within: limit,
+            detail: { lines.process.tail() }
+        ) { fits(try view(of: other)) }
+    }
+
+    /// The last word about a device: its own, or one about the whole account.
+    func view(of other: Buddy) throws -> Event? {
         let jid = "\(other.address)/\(other.device)"
-        try await eventually("state of \(jid) at \(address)", within: limit, detail: { lines.process.tail() }) {
-            // The last word about the device: its own, or one about the whole account.
-            let last = try lines.events().last {
-                $0.event == "presence" && ["available", "unavailable"].contains($0.type)
-                    && ($0.from == jid || ($0.from == other.address && $0.type == "unavailable"))
-            }
-            return last.map(fits) ?? false
+        return try lines.events().last {
+            $0.event == "presence" && ["available", "unavailable"].contains($0.type)
+                && ($0.from == jid || ($0.from == other.address && $0.type == "unavailable"))
         }
     }
 
+    /// How often presence of this type came from somebody's account.
+    func count(_ type: String, from other: Buddy) throws -> Int {
+        try lines.events().count { $0.event == "presence" && $0.type == type && $0.account == other.address }
+    }
+
+    /// All that was reported so far.
+    func events() throws -> [Event] { try lines.events() }
+
+    /// The account's name.
+    var user: String { String(address.prefix { $0 != "@" }) }
+
     /// What the contact list says of somebody.
-    func listed(_ other: Buddy) async throws -> Event.Item? {
+    func listed(_ other: Buddy) async throws -> Event.Item? { try await listed(other.address) }
+
+    /// What the contact list says of an address.
+    func listed(_ other: String) async throws -> Event.Item? {
         let before = try lines.events().count { $0.event == "roster" }
         try lines.send(Order(do: "roster"))
         return try await eventually("contact list of \(address)", within: .seconds(30)) {
             try lines.events().filter { $0.event == "roster" }.dropFirst(before).first
-        }.items?[other.address]
+        }.items?[other]
     }
 
-    /// Waits for anything from an address.
-    func answer(from address: String) async throws -> Event {
+    /// Waits for anything, or for presence of one type, from an address.
+    func answer(_ type: String? = nil, from address: String) async throws -> Event {
         try await lines.event("answer of \(address) at \(self.address)", within: .seconds(40)) {
-            $0.event == "presence" && $0.account == address
+            $0.event == "presence" && $0.account == address && (type == nil || $0.type == type)
         }
     }
 

@@ -102,11 +102,13 @@ final class HostileServer: Sendable {
 
 extension HostileServer {
     /// Plays the acceptor by all the rules, up to what becomes of a message: `fate` says the code, nil for no answer.
+    /// `subscribed` says it of a wish to watch, by whom it is about.
     /// Before a claim is confirmed `atClaim` gets the domain that is claimed towards, and `atToken` the claim's token.
     func takeMessages(
         _ peer: RawPeer,
         atClaim: (String) -> Void = { _ in },
         atToken: ([UInt8]) -> Void = { _ in },
+        subscribed: (String) -> UInt16? = { _ in nil },
         fate: (RawPeer.Record) -> UInt16?
     ) {
         guard peer.welcome() != nil else { return }
@@ -122,6 +124,9 @@ extension HostileServer {
                 noteMessage()
                 guard let code = fate(record) else { continue }
                 peer.send(RawPeer.answerRecord(type: RawPeer.message, tag: record.tag, code: code))
+            case RawPeer.subscribe where record.flags & RawPeer.Record.request != 0:
+                guard let code = subscribed(record.text(0x0101) ?? "") else { continue }
+                peer.send(RawPeer.answerRecord(type: RawPeer.subscribe, tag: record.tag, code: code))
             default: break
             }
         }

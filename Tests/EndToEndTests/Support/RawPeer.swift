@@ -57,6 +57,7 @@ final class RawPeer {
     static let verify: UInt16 = 0x0011
     static let proof: UInt16 = 0x0012
     static let message: UInt16 = 0x0020
+    static let subscribe: UInt16 = 0x0030
 
     private let descriptor: Int32
     private var buffer: [UInt8] = []

@@ -6,6 +6,8 @@ struct XMPPClient: Sendable {
     /// What it reports: a message that came, an error that came back, or a change of its own state.
     struct Event: Decodable, Sendable {
         var event: String
+        /// When, in seconds of a clock that all processes share.
+        var at: Double
         var from: String?
         var to: String?
         var id: String?

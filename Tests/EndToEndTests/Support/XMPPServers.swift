@@ -9,7 +9,10 @@ protocol XMPPServer: AnyObject, Sendable {
     var componentPort: UInt16 { get }
     var componentDomain: String { get }
     func start() async throws
+    /// Ends it at once; what it keeps is of no interest any more.
     func stop()
+    /// Kills it at once, with all that it has promised to keep on its disk.
+    func crash() async throws
 }
 
 extension XMPPServer {
@@ -74,8 +77,10 @@ final class Prosody: XMPPServer {
         }
     }
 
-    /// Kills it at once, as a crash would.
     func stop() { process.withLock { $0.take() }?.stop() }
+
+    /// Prosody has written its files before it answers.
+    func crash() async throws { stop() }
 }
 
 /// ejabberd, run by `erl` directly: no node name, so no epmd and no distribution port.
@@ -132,8 +137,25 @@ final class Ejabberd: XMPPServer {
         }
     }
 
-    /// Kills it at once, as a crash would.
     func stop() { process.withLock { $0.take() }?.stop() }
+
+    /// ejabberd's own storage keeps what was changed in the last seconds in memory: a kill makes it forget whom its users
+    /// have approved, which no other program can mend.
+    func crash() async throws {
+        let (wish, done) = (directory.appending(path: "sync"), directory.appending(path: "synced"))
+        try? FileManager.default.removeItem(at: done)
+        try Data().write(to: wish)
+        try await eventually("ejabberd's tables on disk", within: .seconds(20)) {
+            FileManager.default.fileExists(atPath: done.path)
+        }
+        stop()
+    }
+
+    /// Erlang that writes all tables to the disk whenever the file "sync" appears, and then leaves the file "synced".
+    private let syncing = """
+        spawn(fun S() -> case file:delete("sync") of ok -> mnesia:sync_log(), [dets:sync(T) || T <- dets:all()], \
+        file:write_file("synced", <<>>); _ -> ok end, timer:sleep(20), S() end)
+        """
 
     /// Erlang that makes the accounts as soon as the server can, and then leaves the file "ready".
     private var registration: String {
@@ -142,6 +164,6 @@ final class Ejabberd: XMPPServer {
                 + "ok -> ok; {error, exists} -> ok end"
         }
         return "F = fun F(0) -> ok; F(N) -> case catch (fun() -> \(calls.joined(separator: ", ")) end)() of "
-            + "ok -> file:write_file(\"ready\", <<>>); _ -> timer:sleep(100), F(N - 1) end end, F(300)."
+            + "ok -> file:write_file(\"ready\", <<>>); _ -> timer:sleep(100), F(N - 1) end end, F(300), \(syncing)."
     }
 }
