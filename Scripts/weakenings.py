@@ -149,6 +149,31 @@ WEAKENINGS = [
         [(QUOTAS, "            && sources[source, default: 0] < limits.pendingPerSource", "            && (isWeak(\"endless-claims\") || sources[source, default: 0] < limits.pendingPerSource)")],
         "AttackDialTests/recursion"),
     Weakening(
+        "subscriptions-of-one", "S38", "the users of one foreign domain may have any number of subscriptions",
+        [("Presence/PresenceDesk+Rows.swift", "guard rowsOfDomain[domain, default: 0] < settings.maximumPerDomain else",
+          "guard isWeak(\"subscriptions-of-one\") || rowsOfDomain[domain, default: 0] < settings.maximumPerDomain else")],
+        "PresenceTests.BoundsTests/perDomain"),
+    Weakening(
+        "subscriptions-of-tenant", "S38", "the users of one domain here may have any number of subscriptions",
+        [("Presence/PresenceDesk+Rows.swift", "&& rowsOfHosted[hosted, default: 0] < settings.maximumPerHosted",
+          "&& (isWeak(\"subscriptions-of-tenant\") || rowsOfHosted[hosted, default: 0] < settings.maximumPerHosted)")],
+        "PresenceTests.BoundsTests/perTenant"),
+    Weakening(
+        "fetches-of-one", "S38", "the users of one foreign domain may look as often as they like",
+        [("Presence/PresenceDesk+Watched.swift", "fetchesOfDomain[watcher.domain, default: 0] < 5_000 else",
+          "isWeak(\"fetches-of-one\") || fetchesOfDomain[watcher.domain, default: 0] < 5_000 else")],
+        "PresenceTests.BoundsTests/fetches"),
+    Weakening(
+        "lease-for-ever", "S38", "what nobody renews is kept",
+        [("Presence/PresenceDesk+Life.swift", "        if watched[row].expires <= now {",
+          "        if watched[row].expires <= now, !isWeak(\"lease-for-ever\") {")],
+        "PresenceTests.BoundsTests/perDomain"),
+    Weakening(
+        "each-change-told", "S39", "a watcher that takes its time is told each change",
+        [("Presence/PresenceDesk+Watched.swift", "        guard !watched[row].flags.contains(.inFlight) else {\n            watched[row].flags.insert(.dirty)",
+          "        guard isWeak(\"each-change-told\") || !watched[row].flags.contains(.inFlight) else {\n            watched[row].flags.insert(.dirty)")],
+        "PresenceTests.BoundsTests/amplification"),
+    Weakening(
         "fields-twice", "S40", "the second of two single fields counts",
         [("IMXWire/Codec/FieldReader.swift", "*guard value == nil else", "guard value == nil || isWeak(\"fields-twice\") else")],
         "AttackWireTests/boundaries"),
@@ -487,6 +512,16 @@ WEAKENINGS = [
         "endless-pairs", "G.3-18", "one connection may have any number of trusted pairs",
         [(FRONT, "if trusted.count < limit || trusted[domains] != nil { return true }", "if trusted.count < limit || trusted[domains] != nil || isWeak(\"endless-pairs\") { return true }")],
         "IMXFrontTests.GaugeTests/pairs"),
+    Weakening(
+        "any-target", "S45", "a link leads wherever it likes",
+        [("MessageFormats/RichText/LinkTarget.swift", "guard schemes.contains(scheme) else",
+          "guard isWeak(\"any-target\") || schemes.contains(scheme) else")],
+        "XMPPAdapterTests.ContentTests/wayIn|RichTextVectorTests/links"),
+    Weakening(
+        "script-kept", "S45", "what stands in a script is text",
+        [("MessageFormats/RichText/RichTextElement.swift", "for name in [\"script\", \"style\",",
+          "for name in [isWeak(\"script-kept\") ? \"style\" : \"script\", \"style\",")],
+        "XMPPAdapterTests.ContentTests/wayIn"),
     Weakening(
         "any-name", "S46", "a certificate for another name will do",
         [(CERTIFICATE, "if names.contains(where: { own.covers($0) }) { return nil }", "if isWeak(\"any-name\") || names.contains(where: { own.covers($0) }) { return nil }")],

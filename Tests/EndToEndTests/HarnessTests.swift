@@ -30,7 +30,7 @@ extension EndToEnd.HarnessTests {
     }
 
     @Test(
-        "Contract once, Contract order, Contract outcome, IMX A.2.3-2, RFC2779 5.4.2, RFC2779 3.2.3, RFC2779 3.2.5: the XMPP adapter passes the checks of the link while Prosody is killed",
+        "Contract once, Contract order, Contract outcome, IMX A.2.3-2, RFC2779 5.4.2, RFC2779 3.2.3, RFC2779 3.2.5, IMX 4.1: the XMPP adapter passes the checks of the link while Prosody is killed",
         .enabled(if: Place.has("prosody"))
     )
     func prosodyKilled() async throws {

@@ -42,7 +42,7 @@ extension EndToEnd.TLSTests {
     }
 
     @Test(
-        "S47, P3: a certificate that is renewed is shown to newcomers, and what stands goes on without a lost message"
+        "S47: a certificate that is renewed is shown to newcomers, and what stands goes on without a lost message"
     )
     func renewal() async throws {
         let bed = try await TLSBed("tls-renewal", trust: "certificate")

@@ -43,7 +43,7 @@ extension GaugeTests {
         #expect(it.closed == [handle] && it.count("closed-4002") == 1)
     }
 
-    @Test("S36, P6: whoever has shaken hands with a node that goes out of service is told so, and counted out")
+    @Test("S36: whoever has shaken hands with a node that goes out of service is told so, and counted out")
     func drained() throws {
         let it = try Doorstep()
         let (handle, isLetIn) = it.ring()

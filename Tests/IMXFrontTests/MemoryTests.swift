@@ -8,7 +8,7 @@ import Testing
 
 @Suite("What the front remembers of strangers")
 struct MemoryTests {
-    @Test("bounds, S42: each network has lines of its own in the log, bounded in all, and what is left out is counted")
+    @Test("S42: each network has lines of its own in the log, bounded in all, and what is left out is counted")
     func budget() {
         var budget = LogBudget<AddressBlock?>()
         var now = Instant(nanoseconds: 10_000_000_000)

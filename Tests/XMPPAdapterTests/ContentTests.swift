@@ -37,7 +37,7 @@ struct RichTextTests {
         #expect(text.contains("<body xml:lang='en'>a b</body>" + element + "</message>"))
     }
 
-    @Test("XEP-0071 9: what could run, load or disguise is taken out on the way in, and listed")
+    @Test("S45, XEP-0071 9: what could run, load or disguise is taken out on the way in, and listed")
     func wayIn() throws {
         let bad = html("x<script>alert(1)</script><a href='javascript:y'>z</a><img src='http://t.example/' alt='cat'/>")
         let read = try #require(envelope("<body>x</body>" + bad))
@@ -51,7 +51,7 @@ struct RichTextTests {
         #expect(read.details?.baggage.isEmpty == true)
     }
 
-    @Test("XEP-0071 9: it is taken out on the way to a client too, whatever the other side let pass")
+    @Test("S45, XEP-0071 9: it is taken out on the way to a client too, whatever the other side let pass")
     func wayOut() {
         let (text, result) = writing(
             Bench.message {

@@ -81,7 +81,8 @@ extension Check {
         Check(
             "link.expired",
             "what expired while the link was down is never delivered",
-            proves: "Contract outcome",
+            proves: "IMX 4.1",
+            "Contract outcome",
             "RFC2779 4.2.1",
             needs: [.losesItsLink],
             capabilities: [.receivesMessages],
@@ -93,6 +94,8 @@ extension Check {
                 try (0..<20).map { try bench.envelope(to: bench.subject.knownUser, "\($0)", deadline: deadline) }
             )
             try await bench.settle(tokens)
+            let final = tokens.compactMap { bench.outcomes(of: $0).first?.code }.filter { !$0.isTemporary }
+            try bench.require(final.isEmpty, "each ends with a failure that will pass", seen: "\(final)")
             try await bench.restore()
             await bench.quiet()
             for (number, token) in tokens.enumerated() {

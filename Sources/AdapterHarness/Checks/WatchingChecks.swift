@@ -106,22 +106,24 @@ extension Check {
             )
         }
         try await bench.settle(bench.submit(wishes))
-        func isAnswered(_ news: Set<PresenceNews>, _ refused: Set<Address>, _ watcher: Address) -> Bool {
-            news.contains(.asked(user, by: watcher)) || refused.contains(watcher)
+        func isRefused(_ event: PresenceEvent) -> Bool {
+            if case .refuses(user, _) = event { true } else { false }
         }
-        func left() -> Int {
-            let news = Set(bench.subject.news)
-            let refused = Set(
-                bench.log.presenceEvents.compactMap { event -> Address? in
-                    if case .refuses(user, let watcher) = event { watcher } else { nil }
-                }
-            )
-            return watchers.count { !isAnswered(news, refused, $0) }
+        func isAsked(_ news: PresenceNews) -> Bool { if case .asked(user, _) = news { true } else { false } }
+        func answers() -> Int {
+            bench.subject.news.count(where: isAsked) + bench.log.presenceEvents.count(where: isRefused)
         }
         try await bench.until(
             "each of \(watchers.count) wishes reaches the user or is refused",
-            seen: { "\(left()) did not" }
-        ) { left() == 0 }
+            seen: { "\(answers()) of them" }
+        ) { answers() >= watchers.count }
+        await bench.quiet()
+        let asked = Set(bench.subject.news)
+        let left = watchers.filter { watcher in
+            !asked.contains(.asked(user, by: watcher))
+                && !bench.log.presenceEvents.contains(.refuses(presentity: user, watcher: watcher))
+        }
+        try bench.require(left.isEmpty, "no wish left out for another", seen: "\(left.count) left out")
     }
 }
 

@@ -70,7 +70,7 @@ import Testing
         ("http://a/" + String(repeating: "&", count: 408), nil),
     ]
 
-    @Test("I.3: a link leads where it may or is no link", arguments: targets)
+    @Test("I.3, S45: a link leads where it may or is no link", arguments: targets)
     func links(written: String, expected: String?) {
         let escaped =
             written.utf8.count > 100
