@@ -60,6 +60,7 @@ extension XMPPAdapter {
             if id.readableBytes <= MessageReader.fieldLimit, memory.asked.count < PresenceMemory.limit {
                 memory.asked[pair] = ByteBuffer(bytes: id.readableBytesView)
             }
+            note(nick(stanza), of: user)
             memory.add(.asks(watcher: user, presentity: foreign, name: nick(stanza)))
         case .unsubscribe:
             memory.asked[pair] = nil
