@@ -65,6 +65,7 @@ struct AttributeTests {
         ]
     )
     func polite(keys: [String]) throws {
+        world.b.host.presence([.approves(presentity: bob, watcher: eve)])
         try desk.verdictOnAttributes = { _, _ in .allow }
         world.b.onAttributes = service(false)
         let away = try #require(try ask(keys, eve, about: bob))
