@@ -2,7 +2,6 @@
 public import AdapterKit
 public import EnvelopeModel
 import MessageFormats
-import NIOCore
 
 /// Presence and attributes of users in memory.
 ///
@@ -98,27 +97,6 @@ extension StubAdapter {
         ])
     }
 
-    /// Knows what a user is called, and whether the user is there.
-    public func attributes(
-        of subject: Address,
-        for requester: Address,
-        keys: [String],
-        by deadline: Instant,
-        answer: @escaping ([Attribute]) -> Void
-    ) {
-        guard let user = user(subject) else { return answer(keys.map { Attribute($0, status: .noSuchUser) }) }
-        let isThere = (statuses[subject] ?? user.status) != nil
-        var known = [Attribute("presence", value: ByteBuffer(string: isThere ? "open" : "closed"))]
-        if let alias = user.alias { known.append(Attribute("alias", value: ByteBuffer(string: alias), seconds: 3_600)) }
-        known.append(Attribute("message.types", value: ByteBuffer(string: "*/*"), seconds: 3_600))
-        answer(
-            keys.isEmpty
-                ? known
-                : keys.map { key in
-                    known.first { $0.key == key } ?? Attribute(key, status: .noSuchUser)
-                }
-        )
-    }
 }
 
 /// Two parties of a subscription.

@@ -16,7 +16,7 @@ public final class XMPPAdapter: Adapter {
         kind: "xmpp",
         capabilities: [
             .sendsMessages, .receivesMessages, .subjects, .languages, .threads, .confirmsDelivery, .reports,
-            .presence, .chatStates, .corrections, .richText,
+            .presence, .attributes, .chatStates, .corrections, .richText,
         ],
         window: 1_024
     )
@@ -46,6 +46,12 @@ public final class XMPPAdapter: Adapter {
     var conversations = Conversations()
     /// The foreign senders as the server's users know them.
     var senders = SenderNames()
+    /// What local users want to be called, as they last said abroad.
+    var nicks = Recent<String>(limit: 8_192)
+    /// What the server is asked about local users.
+    var questions = ServerQuestions()
+    /// What local users ask about people abroad, by the token of its submission.
+    var requests: [UInt64: ForeignQuestion] = [:]
     /// What presence needs to be remembered.
     var memory = PresenceMemory()
     let pidfReader = PIDFReader(mode: .tolerant)
@@ -205,6 +211,7 @@ extension XMPPAdapter: ComponentLinkUser {
         pingedAt = nil
         losses.removeAll()
         memory.linkIsDown()
+        endQuestions()
         host.linkChanged(to: .down(reason))
         host.turn {
             // Given to the server and not confirmed: nobody can know (standards reference G.1).

@@ -36,7 +36,7 @@ extension AggregatorCore {
             lanes[lane].ledger.accept()
             note(envelope.trace, at: port.name, "accepted \(envelope.source) -> \(envelope.destination)")
             if port.authority == .network, envelope.hasDetails { attributeCache.keep(envelope, now: now) }
-            enqueue(envelope, token: token, from: port, into: lane, slot: slot)
+            enqueue(loaded(envelope, from: port), token: token, from: port, into: lane, slot: slot)
         case let known: answerRepeat(envelope, token, port, known)
         }
     }

@@ -62,7 +62,9 @@ public final class AggregatorCore {
     var queryEnds: [UInt64: (Outcome) -> Void] = [:]
     var lastQuery: UInt64 = 0
     /// What a domain here publishes of itself beside what the core knows.
-    package var domainAttributes: ((Domain) -> [Attribute])?
+    package var domainAttributes: ((_ domain: Domain, _ class: String, _ requester: Domain) -> [Attribute])?
+    /// Names of users here, on their way to those who may know them.
+    var rider = AliasRider()
     /// Whether somebody may know who watches a user here; the user alone where nothing is said.
     package var mayKnowWatchers: ((_ requester: Address, _ user: Address) -> Bool)?
     /// Called with what is to be written to disk of subscriptions, at the end of a turn.

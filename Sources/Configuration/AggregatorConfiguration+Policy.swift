@@ -103,6 +103,21 @@ extension AggregatorConfiguration {
     /// Rules that decide nothing or the same case twice, and domains that belong to two classes.
     static func policyProblems(_ settings: Settings, hosted: Set<String>) -> [ConfigurationProblem] {
         memberProblems(settings, hosted: hosted) + ruleProblems(settings, hosted: hosted) + exemptProblems(settings)
+            + contactProblems(settings)
+    }
+
+    /// What others are told must be of use to their programs.
+    private static func contactProblems(_ settings: Settings) -> [ConfigurationProblem] {
+        ((try? settings.table("classes")) ?? []).compactMap { name, row in
+            guard row.has("contact"), let text = try? row.text("contact") else { return nil }
+            let isURI = text.utf8.count <= 1_023 && text.wholeMatch(of: /[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+/) != nil
+            guard !isURI else { return nil }
+            return row.problem(
+                at: "contact",
+                "\"classes.\(name).contact\": \"\(printable(text))\" is no URI",
+                remedy: text.contains("@") ? "write mailto:\(printable(text))" : "for example: mailto:abuse@a.example"
+            )
+        }
     }
 
     private static func memberProblems(_ settings: Settings, hosted: Set<String>) -> [ConfigurationProblem] {

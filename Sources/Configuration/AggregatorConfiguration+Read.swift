@@ -264,6 +264,7 @@ extension AggregatorConfiguration {
                 leastLease: try entry.duration("least-lease"),
                 laneMessages: try entry.integer("lane-messages"),
                 laneOctets: try entry.integer("lane-octets"),
+                contact: entry.has("contact") ? try entry.text("contact") : nil,
                 members: try entry.domains("members"),
                 budgets: try Budgets(entry)
             )

@@ -167,6 +167,8 @@ package struct AggregatorConfiguration: Sendable {
         package let laneMessages: Int
         /// Octets of those messages.
         package let laneOctets: Int
+        /// Where others may complain about users of the class: a URI.
+        package let contact: String?
         /// Foreign domains that rules and budgets count to the class.
         package let members: [Domain]
         /// What users of the class may send and get.

@@ -26,7 +26,7 @@ extension AggregatorKeys {
         ),
         SettingsKey(
             "lease",
-            .duration(.seconds(60) ... .seconds(7 * 86_400)),
+            .duration(.seconds(10) ... .seconds(7 * 86_400)),
             .defaultsTo("30m"),
             "The longest time that a subscription to a user's presence is granted before it must be renewed"
         ),
@@ -47,6 +47,13 @@ extension AggregatorKeys {
             .size((64 << 10)...(1 << 30)),
             .defaultsTo("8MiB"),
             "Octets of the messages without an outcome in one lane before it answers try later"
+        ),
+        SettingsKey(
+            "contact",
+            .text,
+            .optional,
+            example: "mailto:abuse@a.example",
+            "Where others may complain about users of the class, a URI; it is told to everybody who asks"
         ),
     ]
 

@@ -52,13 +52,13 @@ extension AggregatorKeys {
     ]
 
     private static let costs: [SettingsKey] = [
-        cost("chat-state", "10", "A typing notice"),
+        cost("chat-state", "10", "A typing notice, or a report about a message"),
         cost("subscribe", "100", "A wish to see presence"),
         cost("attributes", "20", "A question for attributes"),
         cost(
             "notify",
             "10",
-            "A notification, a report or a renewal of a wish to see; it counts for the sender's domain alone"
+            "A notification or a renewal of a wish to see; it counts for the sender's domain alone"
         ),
     ]
 
@@ -78,7 +78,7 @@ extension AggregatorKeys {
             "first-contact",
             .choice(["allow", "limit", "refuse"]),
             .defaultsTo("allow"),
-            "Messages from senders to whom the recipient never wrote and whom it has not approved"
+            "Messages from strangers: the recipient never wrote to them and has not approved them; wishes to see are limited"
         ),
         SettingsKey(
             section: "budgets",
@@ -94,8 +94,12 @@ extension AggregatorKeys {
         rate("domain-per-minute", "60000", "Messages a minute that they may send after that"),
         budget("recipient-burst", "0", "Messages that one user may get at once"),
         rate("recipient-per-minute", "600", "Messages a minute that one user may get after that"),
-        budget("strangers-burst", "5", "Messages to strangers that one user may send at once, where they are limited"),
-        rate("strangers-per-minute", "1", "Messages a minute to strangers that one user may send after that"),
+        budget(
+            "strangers-burst",
+            "5",
+            "Messages to strangers and wishes to see them that one user may send at once, where not all are allowed"
+        ),
+        rate("strangers-per-minute", "1", "The same a minute, after that"),
     ]
 
     private static func budget(_ name: String, _ value: String, _ summary: String) -> SettingsKey {

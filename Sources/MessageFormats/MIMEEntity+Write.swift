@@ -26,8 +26,14 @@ extension MIMEEntity {
     }
 
     static func write(parts: [BodyPart], from: Address, to: Address, into out: inout ByteBuffer) -> [Loss] {
-        guard let first = parts.first else { return [] }
+        guard !parts.isEmpty else { return [] }
         writeAddresses(from: from, to: to, into: &out)
+        return write(content: parts, into: &out)
+    }
+
+    /// Appends the parts as one entity of whose author and recipient nothing is said, and says what it could not carry.
+    public static func write(content parts: [BodyPart], into out: inout ByteBuffer) -> [Loss] {
+        guard let first = parts.first else { return [] }
         var losses: [Loss] = []
         if parts.count == 1 {
             write(first, into: &out, losses: &losses)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Configuration
 package import EnvelopeModel
+import NIOCore
 
 /// All that the configuration says about who may do what and how much of it, made ready for use.
 package struct PolicyTables: Sendable {
@@ -58,12 +59,24 @@ package final class Gate {
     package var isHosted: (Domain) -> Bool = { _ in true } {
         didSet { guardian.isHosted = isHosted }
     }
-    /// Whether the owner has approved the party as a watcher. Asked only where a rule cares.
+    /// Whether the party is a contact of the owner: one that the owner has approved as a watcher, or watches with the
+    /// party's approval. Asked only where a rule cares.
     package var isContact: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
     /// Whether a message from the party is no surprise to the owner. Asked only where strangers are not welcome.
     package var knows: (_ owner: Address, _ party: Address) -> Bool = { _, _ in false }
     /// Whether the watcher has a live subscription to the presentity, so that a wish to see is a renewal.
     package var hasLease: (_ presentity: Address, _ watcher: Address) -> Bool = { _, _ in false }
+
+    /// Called with whom a user here has written to, for those who remember it beyond this process; once a day for each.
+    package var onContact: ((_ writer: Address, _ reader: Address) -> Void)? {
+        get { guardian.onContact }
+        set { guardian.onContact = newValue }
+    }
+
+    /// Takes up whom a user here had written to before this process; the last word first counts as the oldest.
+    package func restoreContact(of writer: Address, with reader: Address, now: Instant) {
+        guardian.restoreContact(of: writer, with: reader, now: now)
+    }
 
     /// A gate that has seen nothing.
     package init(_ tables: PolicyTables) {
@@ -100,8 +113,9 @@ package final class Gate {
         {
             kind = .renewal
         }
-        if kind == .message || kind == .chatState, !rules.rules.isEmpty {
-            // RFC 2779 2.3.5, 5.4.10. Wishes to see are decided where subscriptions are kept.
+        if kind == .message || kind == .chatState || kind == .report, !rules.rules.isEmpty {
+            // RFC 2779 2.3.5, 5.4.10: word about a message is shown like one. Wishes to see are decided where
+            // subscriptions are kept.
             if decide(.message, owner: destination, party: source).verdict == .deny {
                 denied += 1
                 return Outcome(.refused, "the recipient takes no messages from this sender")
@@ -112,6 +126,14 @@ package final class Gate {
         }?.outcome
     }
 
+    /// What the budgets would say now if `party` did `kind` to `owner`; it costs nobody anything.
+    package func outlook(_ kind: SpamGuard.Kind, owner: Address, party: Address, now: Instant) -> SpamGuard.Outlook {
+        guardian.outlook(kind, from: party, to: owner, now: now) { knows(owner, party) }
+    }
+
+    /// The messages a minute that one user of `domain` may send here; nil for no limit.
+    package func perMinute(ofSendersAt domain: Domain) -> Int? { guardian.perMinute(ofSendersAt: domain) }
+
     /// How often envelopes were turned away, by name.
     package var counts: [(name: String, count: UInt64)] {
         [(Self.blockedName, blocked), (Self.ruleName, denied)]
@@ -120,17 +142,27 @@ package final class Gate {
 }
 
 extension SpamGuard.Kind {
+    /// The most octets that a typing notice may carry for its own protocol's other end: hints to servers.
+    private static let noticeBaggage = 1_024
+
     /// What an envelope costs as.
     init(_ envelope: Envelope) {
         switch envelope.operation {
-        case .message:
-            let isNotice = envelope.hasDetails && envelope.body == .none && envelope.chatState != nil
-            self = isNotice ? .chatState : .message
-        case .subscribe: self = .subscribe
-        case .notify, .report: self = .notify
+        case .message: self = Self.isNotice(envelope) ? .chatState : .message
+        case .subscribe(let wish): self = wish.seconds > 0 ? .subscribe : .fetch
+        case .report: self = .report
+        case .notify: self = .notify
         case .getAttributes: self = .attributes
         case .pushAttributes: self = .notify
         case .unknown: self = .message
         }
+    }
+
+    /// Whether a message says nothing but what its sender does at the conversation.
+    private static func isNotice(_ envelope: Envelope) -> Bool {
+        guard envelope.hasDetails, envelope.body == .none, envelope.chatState != nil, let details = envelope.details
+        else { return false }
+        return details.subjects.isEmpty && details.replaces == nil
+            && details.baggage.reduce(0) { $0 + $1.octets.readableBytes } <= noticeBaggage
     }
 }

@@ -67,11 +67,6 @@ struct RecentTable {
         if entries.isEmpty { entries = Array(repeating: Entry(), count: sets * Self.ways) }
         entries[place.index] = Entry(key: place.key, at: now, value: value)
     }
-
-    /// Notes that `key` is in use.
-    mutating func note(_ key: some Hashable, at now: Instant) {
-        set(place(of: key), 0, at: now)
-    }
 }
 
 extension RecentTable {

@@ -8,7 +8,7 @@ package import EnvelopeModel
 package struct SpamGuard {
     /// What is sent, as far as its cost goes.
     package enum Kind: Sendable, Hashable {
-        case message, chatState, subscribe, renewal, attributes, notify
+        case message, chatState, report, subscribe, fetch, renewal, attributes, notify
     }
 
     /// Why something is refused; the raw value is its name in the counters.
@@ -30,7 +30,7 @@ package struct SpamGuard {
             case .domain: "the sender's domain sends too fast"
             case .recipient: "too much comes for the recipient"
             case .stranger: "the recipient takes no messages from strangers"
-            case .strangers: "too many messages to strangers"
+            case .strangers: "too much for strangers"
             }
         }
     }
@@ -65,6 +65,8 @@ package struct SpamGuard {
     private var recipients: RecentTable
     private var strangers: RecentTable
     private var correspondents: RecentTable
+    /// Called with whom a user here has written to, for those who remember it longer; once a day for each.
+    var onContact: ((_ writer: Address, _ reader: Address) -> Void)?
     /// How often each cause refused.
     package private(set) var counts: [Cause: UInt64] = [:]
 
@@ -94,9 +96,24 @@ package struct SpamGuard {
         if let refusal {
             counts[refusal.cause, default: 0] += 1
         } else if kind == .message, settings.mindsStrangers, isHosted(sender.domain) {
-            correspondents.note(Correspondents(writer: sender, reader: recipient), at: now)
+            noteContact(Correspondents(writer: sender, reader: recipient), now)
         }
         return refusal
+    }
+
+    private mutating func noteContact(_ pair: Correspondents, _ now: Instant) {
+        let (place, entry) = correspondents.look(pair)
+        // The number is the second at which it was written down, counted so that it is never 0.
+        let second = Double(now.nanoseconds / 1_000_000_000 + 1)
+        let isWritten = entry.value > 0 && second - entry.value < 86_400
+        correspondents.set(place, isWritten ? entry.value : second, at: now)
+        if !isWritten { onContact?(pair.writer, pair.reader) }
+    }
+
+    /// Takes up what an earlier process remembered; those that wrote last come last.
+    mutating func restoreContact(of writer: Address, with reader: Address, now: Instant) {
+        let (place, _) = correspondents.look(Correspondents(writer: writer, reader: reader))
+        correspondents.set(place, Double(now.nanoseconds / 1_000_000_000 + 1), at: now)
     }
 
     private mutating func charge(
@@ -106,41 +123,58 @@ package struct SpamGuard {
         _ now: Instant,
         _ knows: () -> Bool
     ) -> Refusal? {
-        let cost = cost(of: kind)
-        let from = settings.budgets(of: sender.domain)
-        let to = settings.budgets(of: recipient.domain)
-        let counted = Counted(kind)
-        var isStranger = false
-        if counted.recipient, kind != .subscribe, to.firstContact != .allow, isHosted(recipient.domain),
-            !isKnown(sender, to: recipient, knows)
-        {
-            if to.firstContact == .refuse { return Refusal(cause: .stranger, wait: nil) }
-            isStranger = true
-        }
-        // All is looked at before anything is taken: a refusal costs nothing, and gives the longest wait.
-        var bill = Bill(cost: cost, now: now)
-        let bySender = counted.sender ? bill.look(senders, sender, from.sender, .sender) : nil
-        let byDomain = bill.look(domains, sender.domain, from.domain, .domain)
-        let byRecipient = counted.recipient ? bill.look(recipients, recipient, to.recipient, .recipient) : nil
-        let byStrangers = isStranger ? bill.look(strangers, sender, to.strangers, .strangers) : nil
-        if let cause = bill.cause { return Refusal(cause: cause, wait: bill.wait) }
-        if let bySender { senders.set(bySender.place, bySender.spent, at: now) }
-        if let byDomain { domains.set(byDomain.place, byDomain.spent, at: now) }
-        if let byRecipient { recipients.set(byRecipient.place, byRecipient.spent, at: now) }
-        if let byStrangers { strangers.set(byStrangers.place, byStrangers.spent, at: now) }
+        let charge = weigh(kind, sender, recipient, now, knows)
+        if let refusal = charge.refusal { return refusal }
+        if let bySender = charge.bySender { senders.set(bySender.place, bySender.spent, at: now) }
+        if let byDomain = charge.byDomain { domains.set(byDomain.place, byDomain.spent, at: now) }
+        if let byRecipient = charge.byRecipient { recipients.set(byRecipient.place, byRecipient.spent, at: now) }
+        if let byStrangers = charge.byStrangers { strangers.set(byStrangers.place, byStrangers.spent, at: now) }
         return nil
     }
 
+    /// What is to be taken from which budget, or why that cannot be. All is looked at before anything is taken: a
+    /// refusal costs nothing, and gives the longest wait.
+    private func weigh(
+        _ kind: Kind,
+        _ sender: Address,
+        _ recipient: Address,
+        _ now: Instant,
+        _ knows: () -> Bool
+    ) -> Charge {
+        let from = settings.budgets(of: sender.domain)
+        let to = settings.budgets(of: recipient.domain)
+        let counted = Counted(kind)
+        var charge = Charge()
+        var isStranger = false
+        if counted.strangers, to.firstContact != .allow, isHosted(recipient.domain),
+            !isKnown(sender, to: recipient, knows)
+        {
+            // Strangers may ask to see also where they may not write: how else would they meet? But not without end.
+            if to.firstContact == .refuse, kind != .subscribe {
+                charge.refusal = Refusal(cause: .stranger, wait: nil)
+                return charge
+            }
+            isStranger = true
+        }
+        var bill = Bill(cost: cost(of: kind), now: now)
+        charge.bySender = counted.sender ? bill.look(senders, sender, from.sender, .sender) : nil
+        charge.byDomain = bill.look(domains, sender.domain, from.domain, .domain)
+        charge.byRecipient = counted.recipient ? bill.look(recipients, recipient, to.recipient, .recipient) : nil
+        charge.byStrangers = isStranger ? bill.look(strangers, sender, to.strangers, .strangers) : nil
+        charge.refusal = bill.cause.map { Refusal(cause: $0, wait: bill.wait) }
+        return charge
+    }
+
     /// Whether the recipient has written to the sender, or has approved it.
-    private func isKnown(_ sender: Address, to recipient: Address, _ knows: () -> Bool) -> Bool {
+    func isKnown(_ sender: Address, to recipient: Address, _ knows: () -> Bool) -> Bool {
         correspondents.contains(Correspondents(writer: recipient, reader: sender)) || knows()
     }
 
     private func cost(of kind: Kind) -> Double {
         switch kind {
         case .message: 1
-        case .chatState: settings.costs.chatState
-        case .subscribe: settings.costs.subscribe
+        case .chatState, .report: settings.costs.chatState
+        case .subscribe, .fetch: settings.costs.subscribe
         case .attributes: settings.costs.attributes
         case .renewal, .notify: settings.costs.notify
         }
@@ -150,14 +184,70 @@ package struct SpamGuard {
     private struct Counted {
         var sender = true
         var recipient = true
+        /// Whether it matters that the recipient does not know the sender. A look at somebody's presence asks nobody.
+        var strangers = true
 
         init(_ kind: Kind) {
             switch kind {
-            case .message, .chatState, .subscribe: break
-            case .attributes: recipient = false
-            case .renewal, .notify: (sender, recipient) = (false, false)
+            case .message, .chatState, .report, .subscribe: break
+            case .fetch: strangers = false
+            case .attributes: (recipient, strangers) = (false, false)
+            case .renewal, .notify: (sender, recipient, strangers) = (false, false, false)
             }
         }
+    }
+
+    /// What one operation comes to.
+    private struct Charge {
+        var refusal: Refusal?
+        var bySender: (place: RecentTable.Place, spent: Double)?
+        var byDomain: (place: RecentTable.Place, spent: Double)?
+        var byRecipient: (place: RecentTable.Place, spent: Double)?
+        var byStrangers: (place: RecentTable.Place, spent: Double)?
+    }
+}
+
+/// What budgets would say, for people who wish to know; nothing is taken from any.
+extension SpamGuard {
+    /// A case that nothing was sent in.
+    package struct Outlook: Sendable, Hashable {
+        /// The class of the recipient's domain, and what it says of strangers: `allow`, `limit`, `refuse`.
+        package let recipientClass: String
+        package let firstContact: String
+        /// The class of the sender's domain, whose budgets the sender is under.
+        package let senderClass: String
+        /// Whether no budget counts the sender.
+        package let isExempt: Bool
+        /// Whether the recipient knows the sender: has approved it, watches it, or has written to it.
+        package let isKnown: Bool
+        /// Why it would be refused now; nil where it would be let in.
+        package let refusal: Refusal?
+    }
+
+    /// What `sender` would hear now who did `kind` to `recipient`.
+    package func outlook(
+        _ kind: Kind,
+        from sender: Address,
+        to recipient: Address,
+        now: Instant,
+        knows: () -> Bool
+    ) -> Outlook {
+        let isExempt = settings.isExempt(sender, to: recipient)
+        let to = settings.budgets(of: recipient.domain)
+        return Outlook(
+            recipientClass: to.name,
+            firstContact: to.firstContact.rawValue,
+            senderClass: settings.budgets(of: sender.domain).name,
+            isExempt: isExempt,
+            isKnown: isKnown(sender, to: recipient, knows),
+            refusal: isExempt ? nil : weigh(kind, sender, recipient, now, knows).refusal
+        )
+    }
+
+    /// The messages a minute that one user of `domain` may send here after a burst; nil for no limit.
+    package func perMinute(ofSendersAt domain: Domain) -> Int? {
+        let budget = settings.budgets(of: domain).sender
+        return budget.isUnlimited ? nil : Int((budget.perSecond * 60).rounded())
     }
 }
 

@@ -17,20 +17,22 @@ package struct SpamSettings: Sendable {
         var isUnlimited: Bool { burst == 0 }
     }
 
-    /// Messages from those whom the recipient does not know.
+    /// Messages and wishes to see from those whom the recipient does not know.
     enum FirstContact: String, Sendable {
         case allow, limit, refuse
     }
 
     /// The budgets of a class.
     struct Class: Sendable {
+        let name: String
         let sender: Budget
         let domain: Budget
         let recipient: Budget
         let strangers: Budget
         let firstContact: FirstContact
 
-        init(_ budgets: AggregatorConfiguration.Budgets) {
+        init(_ name: String, _ budgets: AggregatorConfiguration.Budgets) {
+            self.name = name
             sender = Budget(budgets.sender)
             domain = Budget(budgets.domain)
             recipient = Budget(budgets.recipient)
@@ -71,9 +73,9 @@ package struct SpamSettings: Sendable {
         classes: [String: AggregatorConfiguration.Budgets] = [:],
         classOf: [Domain: String] = [:]
     ) {
-        self.plain = Class(plain)
+        self.plain = Class("default", plain)
         let names = classes.keys.sorted()
-        self.classes = names.map { Class(classes[$0] ?? plain) }
+        self.classes = names.map { Class($0, classes[$0] ?? plain) }
         let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, UInt16(clamping: $0)) })
         self.classOf = classOf.compactMapValues { numbers[$0] }
         costs = Costs(

@@ -29,8 +29,9 @@ final class PartyTable {
     private var freeDomains: [UInt32] = []
     private var domainNumbers: [Domain: UInt32] = [:]
 
-    /// The octets of all local parts.
-    var octetCount: Int { octets.count }
+    /// The octets of all local parts. What belongs to nobody any more takes at most as much room again, until a party
+    /// comes that needs it.
+    var octetCount: Int { octets.count - deadOctets }
 
     /// How many parties there are.
     var count: Int { entries.count - free.count }
@@ -101,6 +102,9 @@ final class PartyTable {
 
     /// The number of a party's domain.
     func domainNumber(_ party: UInt32) -> UInt32 { entries[Int(party)].domain }
+
+    /// The number of a domain, if any party is of it.
+    func number(ofKnown domain: Domain) -> UInt32? { domainNumbers[domain] }
 
     private func number(of domain: Domain) -> UInt32 {
         if let known = domainNumbers[domain] { return known }

@@ -20,18 +20,27 @@ extension PresenceDesk {
 
     /// Whether anything is left to be done as time goes on.
     package var isIdle: Bool {
-        watched.count == 0 && watching.count == 0 && fetches.isEmpty && away.isEmpty && sweeps.isEmpty
+        watched.count == 0 && watching.count == 0 && fetches.isEmpty && away.isEmpty && gone.isEmpty && sweeps.isEmpty
     }
 
     /// Does what is due; to be called about once a second.
     package func advance(to instant: Instant) {
         tick(instant)
+        if hasRestored { spreadRestored() }
         for row in watched.takeDue(by: now) { watchedDue(row) }
         for row in watching.takeDue(by: now) { watchingDue(row) }
         answerFetches()
         for (domain, since) in away where since > 0 && now >= addSaturating(since, settings.graceSeconds) {
             away[domain] = 0
             add(Sweep(domains: [domain], purpose: .gone))
+        }
+        if now >= nextAging {
+            nextAging = addSaturating(now, max(1, settings.sessionSeconds))
+            add(Sweep(domains: nil, purpose: .aging, watchedRow: UInt32(watched.rows.count)))
+        }
+        for (domain, since) in gone where now >= addSaturating(since, settings.keepsGoneSeconds) {
+            gone[domain] = nil
+            add(Sweep(domains: [domain], purpose: .removed))
         }
         sweep()
     }
@@ -48,18 +57,19 @@ extension PresenceDesk {
 
     private func watchingDue(_ row: UInt32) {
         let flags = watching[row].flags
-        if flags.contains(.fetch) {
-            show(row)  // nobody said anything: not there
-            return forget(watchingRow: row)
-        }
+        if flags.contains(.fetch) { return look(row) }
         guard !flags.contains(.cancelling) else { return request(row) }
         if watching[row].expires > 0, watching[row].expires <= now {
             watching[row].expires = 0
             // Numbers that an earlier lease has reached do not bind the next one, whatever clocks have done meanwhile.
             watching[row].sequence = 0
+            watching[row].flags.remove(.known)
             // F.5: the approval is kept. An earlier process may have shown what this one does not know.
-            shown[row] = nil
+            setShown(row, .none)
             if flags.contains(.approved) { show(row) }
+        } else if !flags.contains(.confirmed), watching[row].failures == 0 {
+            // Granted, and no notification since that counted: the other side may have begun again from a lower number.
+            watching[row].sequence = 0
         }
         // RFC 8048 §4.3: renewed while the watcher has a session, or while an answer is waited for.
         if !flags.isDisjoint(with: [.session, .pending]) || !flags.contains(.approved) {
@@ -67,40 +77,6 @@ extension PresenceDesk {
         } else if watching[row].expires > 0 {
             watching.schedule(row, at: watching[row].expires)
         }
-    }
-
-    private func answerFetches() {
-        var answered = 0
-        for fetch in fetches {
-            guard fetch.second <= now else { break }
-            answered += 1
-            let key = FetchKey(watcher: fetch.watcher, presentity: fetch.presentity)
-            var body = fetched[key] ?? .none
-            close(key)
-            if !fetch.isPolite, body == .none, let row = watchedRow(fetch.watcher, fetch.presentity) {
-                body = state(ofWatched: row)
-            }
-            let notification = Envelope.Notification(id: fetch.id, state: .active, sequence: 1)
-            requests.append(
-                Request(
-                    token: Self.noToken,
-                    operation: .notify(notification),
-                    source: fetch.presentity,
-                    destination: fetch.watcher,
-                    body: fetch.isPolite ? .none : body,
-                    name: nil
-                )
-            )
-        }
-        fetches.removeFirst(answered)
-    }
-
-    private func close(_ key: FetchKey) {
-        let left = openFetches[key, default: 1] - 1
-        openFetches[key] = left > 0 ? left : nil
-        if left <= 0 { fetched[key] = nil }
-        let ofDomain = fetchesOfDomain[key.watcher.domain, default: 1] - 1
-        fetchesOfDomain[key.watcher.domain] = ofDomain > 0 ? ofDomain : nil
     }
 
     // MARK: Links
@@ -121,6 +97,15 @@ extension PresenceDesk {
         }
     }
 
+    /// Domains are hosted here no longer, or again. Their subscriptions are forgotten after a day: a line that was lost
+    /// from a file by mistake does no harm until then, and whoever has the name next finds nobody's approvals.
+    package func hostingChanged(gone: [Domain], back: [Domain], at instant: Instant) {
+        tick(instant)
+        for domain in back { self.gone[domain] = nil }
+        for index in sweeps.indices where sweeps[index].purpose == .removed { sweeps[index].domains?.subtract(back) }
+        for domain in gone where self.gone[domain] == nil { self.gone[domain] = now }
+    }
+
     /// The rules are others: every live subscription to users here is looked at again.
     package func rulesChanged(at instant: Instant) {
         tick(instant)
@@ -131,7 +116,9 @@ extension PresenceDesk {
 
     /// A walk for the same reason that waits takes the domains along; a link that comes and goes makes no second one.
     private func add(_ sweep: Sweep) {
-        let waiting = sweeps.firstIndex { $0.purpose == sweep.purpose && $0.watchedRow == 0 && $0.domains != nil }
+        let waiting = sweeps.firstIndex {
+            $0.purpose == sweep.purpose && $0.watchedRow == 0 && $0.watchingRow == 0 && $0.domains != nil
+        }
         guard let waiting, let domains = sweep.domains else { return sweeps.append(sweep) }
         sweeps[waiting].domains?.formUnion(domains)
     }
@@ -144,7 +131,14 @@ extension PresenceDesk {
             /// The service has been away for too long: its users are shown as not there (RFC 2779 3.2.4).
             case gone
             case rules
+            /// The domains are not hosted here any more: nothing of them stays.
+            case removed
+            /// Watchers of whom nothing was heard for long have no session any more.
+            case aging
         }
+
+        /// Whether what users here watch is walked over too.
+        var isForWatchers: Bool { purpose == .back || purpose == .removed || purpose == .aging }
 
         var domains: Set<Domain>?
         let purpose: Purpose
@@ -173,18 +167,35 @@ extension PresenceDesk {
                 if visit(watchedRow: row, sweep.purpose) { left -= 1 }
             }
         }
-        guard sweep.purpose == .back else { return true }
+        guard sweep.isForWatchers else { return true }
         while Int(sweep.watchingRow) < watching.rows.count {
             guard left > 0, seen < 100_000 else { return endRound(&left) }
             seen += 1
             let row = sweep.watchingRow
             sweep.watchingRow += 1
             if watching[row].flags.contains(.live), concerns(sweep, watching[row].watcher) {
-                left -= 1
-                tellAgain(row)
+                if sweep.purpose != .aging { left -= 1 }
+                act(onWatching: row, sweep.purpose)
             }
         }
         return true
+    }
+
+    private func act(onWatching row: UInt32, _ purpose: Sweep.Purpose) {
+        switch purpose {
+        case .removed: forget(watchingRow: row)
+        case .aging: age(row)
+        case .back, .gone, .rules: tellAgain(row)
+        }
+    }
+
+    /// A service need not say when the last session of a watcher ends whom nobody elsewhere watches; so silence counts
+    /// as an end after long.
+    private func age(_ row: UInt32) {
+        guard watching[row].flags.contains(.session) else { return }
+        if watching[row].flags.contains(.heard) { return watching[row].flags.formSymmetricDifference(.heard) }
+        watching[row].flags.remove(.session)
+        save(watchingRow: row)
     }
 
     /// The watcher's service is back: what it missed, and what it may have forgotten.
@@ -199,7 +210,11 @@ extension PresenceDesk {
             save(watchingRow: row)
             orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
         }
-        if flags.contains(.dirty) || shown[row] != nil { show(row) }
+        if flags.contains(.dirty) || shown(row) != .none { show(row) }
+        guard flags.contains(.approved), !flags.contains(.cancelling) else { return }
+        // Who came while the link was down could not say so, and is not to stay blind until the next time.
+        noteSession(row)
+        if watching[row].expires == 0 { request(row) }
     }
 
     private func endRound(_ left: inout Int) -> Bool {
@@ -225,25 +240,31 @@ extension PresenceDesk {
             if flags.contains(.forgotten) {
                 orders.append(.forget(presentity: presentity(ofWatched: row), watcher: watcher(ofWatched: row)))
                 watched[row].flags.remove(.forgotten)
-                removeIfIdle(row)
-            } else if flags.isSuperset(of: [.asked, .pending]) {
+                guard hasLease(row) else { return removeIfIdle(row) }
+                save(watchedRow: row)
+            }
+            // The watcher may have asked anew since it gave up.
+            if flags.isSuperset(of: [.asked, .pending]) {
                 let (presentity, watcher) = (presentity(ofWatched: row), watcher(ofWatched: row))
                 orders.append(.ask(presentity: presentity, watcher: watcher, name: nil))
             } else if hasLease(row), !flags.contains(.polite) {
                 probe(row)
             } else if hasLease(row), flags.contains(.unsure) {
-                // After a restart everybody hears once; who is blocked politely hears the same.
+                // After a restart everybody who is served hears once; who is blocked politely hears the same.
                 watched[row].flags.remove(.unsure)
-                notify(row)
+                if !flags.contains(.pending) { notify(row) }
             }
         case .gone:
-            statesByRow[row] = nil
-            statesByParty[watched[row].presentity] = nil
+            let domain = parties.domainNumber(watched[row].presentity)
+            states.set(nil, .forWatcher, row, of: domain)
+            states.set(nil, .forAll, watched[row].presentity, of: domain)
             // Those who are blocked politely hear of it like all others.
             if hasLease(row), !flags.contains(.pending) { notify(row) }
         case .rules:
             guard hasLease(row) else { return }
             review(row, verdict(watcher(ofWatched: row), presentity(ofWatched: row)), nil)
+        case .removed: forget(watchedRow: row)
+        case .aging: break
         }
     }
 }

@@ -33,26 +33,49 @@ extension PresenceDesk {
         case ending
     }
 
-    /// The subscriptions in which `matches` holds for the user here or for the other party, at most `limit`.
-    package func entries(limit: Int, where matches: (Address) -> Bool) -> [Entry] {
+    /// Whose subscriptions are asked for, on either side.
+    package enum Selection: Sendable, Hashable {
+        case all
+        case user(Address)
+        case domain(Domain)
+    }
+
+    /// The subscriptions of a selection, at most `limit`. Rows are told apart by numbers: an address is made for those
+    /// alone that are given out.
+    package func entries(limit: Int, of selection: Selection = .all) -> [Entry] {
+        guard let isMeant = test(selection) else { return [] }
         var found: [Entry] = []
-        for row in watched.rows.indices where found.count < limit && watched.rows[row].flags.contains(.live) {
-            let entry = entry(watched: UInt32(row))
-            if matches(entry.watcher) || matches(entry.presentity) { found.append(entry) }
+        for (number, row) in watched.rows.enumerated() where row.flags.contains(.live) && isMeant(row) {
+            guard found.count < limit else { return found }
+            found.append(entry(watched: UInt32(number)))
         }
-        for row in watching.rows.indices where found.count < limit && watching.rows[row].flags.contains(.live) {
-            let entry = entry(watching: UInt32(row))
-            if matches(entry.watcher) || matches(entry.presentity) { found.append(entry) }
+        for (number, row) in watching.rows.enumerated() where row.flags.contains(.live) && isMeant(row) {
+            guard found.count < limit else { return found }
+            found.append(entry(watching: UInt32(number)))
         }
         return found
     }
 
-    /// Who watches a user here, or has asked to.
-    package func watchers(of presentity: Address) -> [Entry] {
+    /// Whether a row belongs to a selection; nil where none can.
+    private func test(_ selection: Selection) -> ((SubscriptionRow) -> Bool)? {
+        switch selection {
+        case .all: return { _ in true }
+        case .user(let user):
+            return parties.find(user).map { party in { $0.watcher == party || $0.presentity == party } }
+        case .domain(let domain):
+            guard let number = parties.number(ofKnown: domain) else { return nil }
+            return { [unowned self] row in
+                parties.domainNumber(row.watcher) == number || parties.domainNumber(row.presentity) == number
+            }
+        }
+    }
+
+    /// Who watches a user here, or has asked to; at most `limit`.
+    package func watchers(of presentity: Address, limit: Int = .max) -> [Entry] {
         guard let party = parties.find(presentity) else { return [] }
         var found: [Entry] = []
         var row = watched.first(of: party)
-        while let current = row {
+        while let current = row, found.count < limit {
             found.append(entry(watched: current))
             row = watched.next(after: current)
         }
@@ -89,7 +112,7 @@ extension PresenceDesk {
             state: state,
             seconds: remaining(watching[row].expires),
             failures: Int(watching[row].failures),
-            hasState: shown[row] != nil
+            hasState: shown(row) != .none
         )
     }
 

@@ -22,9 +22,12 @@ extension PresenceDesk {
 
     func hasLease(_ row: UInt32) -> Bool { watched[row].expires > 0 }
 
-    private func hasRoom(_ count: Int, for hosted: Domain) -> Bool {
+    private func hasRoom(_ count: Int) -> Bool {
         count < settings.maximumRows && parties.octetCount < settings.maximumOctets
-            && rowsOfHosted[hosted, default: 0] < settings.maximumPerHosted
+    }
+
+    private func isOwnFull(_ hosted: Domain) -> Bool {
+        rowsOfHosted[hosted, default: 0] >= settings.maximumPerHosted
     }
 
     private func count(_ change: Int, of domain: Domain, in counts: inout [Domain: Int]) {
@@ -45,14 +48,34 @@ extension PresenceDesk {
         return true
     }
 
-    func addWatched(_ watcher: Address, _ presentity: Address) -> UInt32? {
-        guard hasRoom(watched.count, for: presentity.domain) else { return nil }
+    /// A row that the presentity's service has approved.
+    func addApproved(_ watcher: Address, _ presentity: Address) -> UInt32? {
+        guard hasRoom(watched.count), !isOwnFull(presentity.domain) else { return nil }
         count(1, of: presentity.domain, in: &rowsOfHosted)
         return watched.insert(watcher: parties.retain(watcher), presentity: parties.retain(presentity))
     }
 
+    /// A row that a watcher asks for: however many do, the presentity's own domain has room for its own.
+    func addAsked(_ watcher: Address, _ presentity: Address, isLetIn: Bool) -> UInt32? {
+        let most = isLetIn ? settings.maximumPerHosted : settings.maximumPerHosted / 2
+        guard hasRoom(watched.count), askedOfHosted[presentity.domain, default: 0] < most else { return nil }
+        count(1, of: presentity.domain, in: &askedOfHosted)
+        let row = watched.insert(watcher: parties.retain(watcher), presentity: parties.retain(presentity))
+        watched[row].flags.insert(.strange)
+        return row
+    }
+
+    /// Counts the row as the presentity's own from now on, if there is room.
+    func own(_ row: UInt32) {
+        let domain = parties.domain(watched[row].presentity)
+        guard watched[row].flags.contains(.strange), !isOwnFull(domain) else { return }
+        watched[row].flags.remove(.strange)
+        count(-1, of: domain, in: &askedOfHosted)
+        count(1, of: domain, in: &rowsOfHosted)
+    }
+
     func addWatching(_ watcher: Address, _ presentity: Address) -> UInt32? {
-        guard hasRoom(watching.count, for: watcher.domain) else { return nil }
+        guard hasRoom(watching.count), !isOwnFull(watcher.domain) else { return nil }
         count(1, of: watcher.domain, in: &rowsOfHosted)
         return watching.insert(watcher: parties.retain(watcher), presentity: parties.retain(presentity))
     }
@@ -65,10 +88,15 @@ extension PresenceDesk {
             )
         }
         if watched[row].flags.contains(.charged) { count(-1, of: parties.domain(w), in: &rowsOfDomain) }
-        count(-1, of: parties.domain(p), in: &rowsOfHosted)
-        statesByRow[row] = nil
+        if watched[row].flags.contains(.strange) {
+            count(-1, of: parties.domain(p), in: &askedOfHosted)
+        } else {
+            count(-1, of: parties.domain(p), in: &rowsOfHosted)
+        }
+        states.set(nil, .forWatcher, row, of: parties.domainNumber(p))
+        cuts[row] = nil
         watched.remove(row)
-        if watched.first(of: p) == nil { statesByParty[p] = nil }
+        if watched.first(of: p) == nil { states.set(nil, .forAll, p, of: parties.domainNumber(p)) }
         parties.release(w)
         parties.release(p)
     }
@@ -81,7 +109,7 @@ extension PresenceDesk {
             )
         }
         count(-1, of: parties.domain(w), in: &rowsOfHosted)
-        shown[row] = nil
+        states.set(nil, .shown, row, of: parties.domainNumber(w))
         names[row] = nil
         watching.remove(row)
         parties.release(w)
@@ -94,18 +122,35 @@ extension PresenceDesk {
     }
 
     /// What is known for a watcher, whether or not the watcher may be told.
-    func told(_ row: UInt32) -> Body { statesByRow[row] ?? statesByParty[watched[row].presentity] ?? .none }
+    func told(_ row: UInt32) -> Body {
+        states[.forWatcher, row] ?? states[.forAll, watched[row].presentity] ?? .none
+    }
+
+    /// What a watcher here was shown last.
+    func shown(_ row: UInt32) -> Body { states[.shown, row] ?? .none }
+
+    func setShown(_ row: UInt32, _ state: Body) {
+        states.set(state == .none ? nil : state, .shown, row, of: parties.domainNumber(watching[row].watcher))
+    }
+
+    /// Keeps a name that the presentity may read; a long one is cut.
+    func setName(_ row: UInt32, _ name: DisplayName?) {
+        guard let name, name.text.utf8.count > Self.nameLimit else { return names[row] = name }
+        var end = name.text.utf8.index(name.text.startIndex, offsetBy: Self.nameLimit)
+        while end.samePosition(in: name.text.unicodeScalars) == nil { end = name.text.utf8.index(before: end) }
+        names[row] = DisplayName(String(name.text.unicodeScalars[..<end]), language: name.language)
+    }
 
     /// What a watcher may be told of a user here.
     func state(ofWatched row: UInt32) -> Body {
         if watched[row].flags.contains(.polite) { return .none }
-        return told(row)
+        return fitting(told(row), row)
     }
 
     /// Where a lease begins to count: beyond what an earlier lease of the pair or an earlier process said, also where
     /// nothing is left of those, for the watcher may still know them.
     func freshSequence(after last: UInt64) -> UInt64 {
-        let milliseconds = UInt64(max(0, origin.milliseconds)) + UInt64(now) * 1_000
+        let milliseconds = UInt64(max(0, origin.milliseconds)) + nowMilliseconds
         return max(last &+ 1 << 20, milliseconds << 20)
     }
 

@@ -15,19 +15,24 @@ extension PresenceDesk {
         at instant: Instant
     ) -> Outcome {
         tick(instant)
-        let verdict = (wish.seconds == 0 ? verdictOnFetch ?? verdict : verdict)(watcher, presentity)
+        var verdict = (wish.seconds == 0 ? verdictOnFetch ?? verdict : verdict)(watcher, presentity)
         let row = watchedRow(watcher, presentity)
         if wish.seconds == 0 {
-            // What is to be forgotten is, also where the lease has lapsed before.
-            if let row, watched.id(of: row) == wish.id, hasLease(row) || wish.forgets { return cancel(row, wish) }
+            // What is to be forgotten is, also where the lease has lapsed before, or has another identifier because the
+            // watcher's side lost its memory: the pair of domains is authenticated, and that is what counts.
+            if wish.forgets { return row.map { cancel($0, wish) } ?? .delivered }
+            if let row, hasLease(row), watched.id(of: row) == wish.id { return cancel(row, wish) }
             return fetch(wish, watcher, presentity, verdict, row)
+        }
+        if verdict == .deny {  // RFC 2779 2.3.1, before anything else is looked at
+            guard stands(row, wish) else {
+                if let row, hasLease(row) { review(row, verdict, name) }
+                return Outcome(.refused, "the presentity's rules refuse the watcher")
+            }
+            verdict = .polite
         }
         if let row, hasLease(row), watched.id(of: row) != wish.id {
             return Outcome(.conflict, "another subscription is live")  // RFC 3859 §3.4.1, read as C.3 has it
-        }
-        if verdict == .deny {
-            if let row { end(row, .refused) }
-            return Outcome(.refused, "the presentity's rules refuse the watcher")
         }
         let seconds = granted(wish.seconds, presentity.domain)
         if let row, hasLease(row) {
@@ -35,6 +40,13 @@ extension PresenceDesk {
             return renew(row, seconds)
         }
         return begin(wish, watcher, presentity, name, verdict, seconds)
+    }
+
+    /// Whether the wish goes on with what was granted before a rule denied it. That is shown nothing and kept, for an
+    /// end would be for good: a rule may be a slip, and goes as quickly as it came.
+    private func stands(_ row: UInt32?, _ wish: Envelope.Subscribe) -> Bool {
+        guard let row else { return false }
+        return hasLease(row) ? watched.id(of: row) == wish.id : watched[row].flags.contains(.approved)
     }
 
     /// IMX 4.5.1: the lease that the presentity's domain grants.
@@ -63,7 +75,10 @@ extension PresenceDesk {
         _ verdict: PresenceVerdict,
         _ seconds: UInt32
     ) -> Outcome {
-        guard let row = watchedRow(watcher, presentity) ?? addWatched(watcher, presentity), charge(row) else {
+        guard
+            let row = watchedRow(watcher, presentity) ?? addAsked(watcher, presentity, isLetIn: verdict == .allow),
+            charge(row)
+        else {
             return Outcome(.shortOfResources, "too many subscriptions", retryAfter: 300)
         }
         watched.set(wish.id, of: row)
@@ -74,14 +89,12 @@ extension PresenceDesk {
         extend(row, seconds)
         let isApproved = verdict == .allow || watched[row].flags.contains(.approved)
         watched[row].flags.subtract([.pending, .polite, .last])
-        if verdict == .polite {
-            watched[row].flags.insert(.polite)  // RFC 2779 5.1.15
-        } else if !isApproved {
-            watched[row].flags.insert(.pending)
-        }
+        // RFC 2779 5.1.15: who was approved sees somebody who is not there, and who was not, one who does not decide.
+        if verdict == .polite { watched[row].flags.insert(.polite) }
+        if !isApproved { watched[row].flags.insert(.pending) }
         defer { save(watchedRow: row) }
         if watched[row].flags.contains(.pending) {
-            ask(row, name)
+            if verdict != .polite { ask(row, name) }
             return Self.grant(.awaitingApproval, seconds)
         }
         notify(row)
@@ -89,7 +102,7 @@ extension PresenceDesk {
         return Self.grant(.delivered, seconds)
     }
 
-    private static func grant(_ code: OutcomeCode, _ seconds: UInt32) -> Outcome {
+    static func grant(_ code: OutcomeCode, _ seconds: UInt32) -> Outcome {
         Outcome(code, details: Outcome.Details(grantedSeconds: seconds))
     }
 
@@ -107,44 +120,11 @@ extension PresenceDesk {
         return .delivered
     }
 
-    /// A fetch is answered after the same time, whatever is found out, so that a presentity who blocks politely cannot
-    /// be told from one who is not there.
-    private func fetch(
-        _ wish: Envelope.Subscribe,
-        _ watcher: Address,
-        _ presentity: Address,
-        _ verdict: PresenceVerdict,
-        _ row: UInt32?
-    ) -> Outcome {
-        let isApproved = verdict == .allow || row.map { watched[$0].flags.contains(.approved) } ?? false
-        guard verdict == .polite || (verdict != .deny && isApproved) else {
-            return Outcome(.refused, "the presentity has not approved the watcher")
-        }
-        let key = FetchKey(watcher: watcher, presentity: presentity)
-        guard fetches.count < 100_000, fetchesOfDomain[watcher.domain, default: 0] < 5_000 else {
-            return Outcome(.shortOfResources, "too many fetches", retryAfter: 5)
-        }
-        if verdict != .polite, openFetches[key] == nil {
-            orders.append(.probe(presentity: presentity, watcher: watcher))
-        }
-        openFetches[key, default: 0] += 1
-        fetchesOfDomain[watcher.domain, default: 0] += 1
-        fetches.append(
-            Fetch(
-                watcher: watcher,
-                presentity: presentity,
-                id: wish.id,
-                second: now + 2,
-                isPolite: verdict == .polite
-            )
-        )
-        return Self.grant(.delivered, 0)
-    }
-
     // MARK: From the service
 
     func approve(_ presentity: Address, _ watcher: Address) {
-        guard let row = watchedRow(watcher, presentity) ?? addWatched(watcher, presentity) else { return }
+        guard let row = watchedRow(watcher, presentity) ?? addApproved(watcher, presentity) else { return }
+        own(row)
         watched[row].flags.insert(.approved)
         watched[row].flags.remove(.asked)
         defer { save(watchedRow: row) }
@@ -152,15 +132,24 @@ extension PresenceDesk {
         watched[row].flags.remove(.pending)
         guard hasLease(row) else { return }
         notify(row)
-        if state(ofWatched: row) == .none { probe(row) }
+        if !watched[row].flags.contains(.polite), state(ofWatched: row) == .none { probe(row) }
     }
 
     func refuse(_ presentity: Address, _ watcher: Address) {
+        // What was said for the watcher alone is not for the watcher any more.
+        if isOpen(watcher, presentity) {
+            let key = FetchKey(watcher: watcher, presentity: presentity)
+            fetchWords[key] = false
+            setFetched(key, nil)
+        }
         guard let row = watchedRow(watcher, presentity) else { return }
+        let before = told(row)
+        states.set(nil, .forWatcher, row, of: parties.domainNumber(watched[row].presentity))
         // Where a rule lets in whom the service does not know, the service has no state for the watcher, and no say.
         if !watched[row].flags.contains(.approved), !watched[row].flags.contains(.asked),
             verdict(watcher, presentity) == .allow
         {
+            if told(row) != before { changed(row) }
             return
         }
         watched[row].flags.subtract([.approved, .asked])
@@ -174,20 +163,40 @@ extension PresenceDesk {
             return publishedUnwatched(presentity, watcher, state)
         }
         guard let watcher else {
-            let before = statesByParty[party] ?? .none
-            statesByParty[party] = state == .none ? nil : state
+            let before = states[.forAll, party] ?? .none
+            let state = setForAll(party, state)
             var row = watched.first(of: party)
             while let current = row {
                 row = watched.next(after: current)
-                publish(state, after: statesByRow[current] ?? before, forWatched: current, isForAll: true)
+                publish(state, after: states[.forWatcher, current] ?? before, forWatched: current, isForAll: true)
             }
             return
         }
         guard let row = watchedRow(watcher, presentity) else {
             return publishedUnwatched(presentity, watcher, state)
         }
-        if isOpen(watcher, presentity) { fetched[FetchKey(watcher: watcher, presentity: presentity)] = state }
+        if isOpen(watcher, presentity) { tellFetch(presentity, watcher, state) }
         publish(state, after: told(row), forWatched: row, isForAll: false)
+    }
+
+    /// Keeps what all may see of a user here, as far as there is room. What is not kept is told to nobody: the next
+    /// renewal asks for it again.
+    private func setForAll(_ party: UInt32, _ state: Body) -> Body {
+        let domain = parties.domainNumber(party)
+        let kept = states.hasRoom(for: state, .forAll, party, of: domain) ? state : .none
+        if kept != state { counters.unkept += 1 }
+        states.set(kept == .none ? nil : kept, .forAll, party, of: domain)
+        return kept
+    }
+
+    /// Keeps what one watcher may see, as far as there is room; else nothing, and not what all may see.
+    private func setForWatcher(_ row: UInt32, _ state: Body?) {
+        let domain = parties.domainNumber(watched[row].presentity)
+        guard let state else { return states.set(nil, .forWatcher, row, of: domain) }
+        let kept = states.hasRoom(for: state, .forWatcher, row, of: domain) ? state : .none
+        if kept != state { counters.unkept += 1 }
+        let isNothing = kept == .none && states[.forAll, watched[row].presentity] == nil
+        states.set(isNothing ? nil : kept, .forWatcher, row, of: domain)
     }
 
     /// The latest word counts, whether it was for one watcher or for all.
@@ -195,8 +204,8 @@ extension PresenceDesk {
         let wasProbed = watched[row].flags.contains(.probed)
         let wasUnsure = watched[row].flags.contains(.unsure)
         watched[row].flags.subtract([.probed, .unsure])
-        let isOther = before != state
-        statesByRow[row] = isForAll ? nil : state
+        setForWatcher(row, isForAll ? nil : state)
+        let isOther = before != told(row)
         guard isOther || wasUnsure else { return }
         if wasProbed, isOther { counters.drifts += 1 }
         changed(row)
@@ -208,7 +217,9 @@ extension PresenceDesk {
             counters.undirected += 1
             return
         }
-        fetched[FetchKey(watcher: watcher, presentity: presentity)] = state
+        tellFetch(presentity, watcher, state)
+        guard let row = watchedRow(watcher, presentity) else { return }
+        publish(state, after: told(row), forWatched: row, isForAll: false)
     }
 
     private func changed(_ row: UInt32) {
@@ -222,12 +233,10 @@ extension PresenceDesk {
         let flags = watched[row].flags
         let isServed = flags.isDisjoint(with: [.pending, .polite])
         switch verdict {
-        case .deny: end(row, .refused)
-        case .polite:
+        case .deny, .polite:
             guard !flags.contains(.polite) else { return }
             watched[row].flags.insert(.polite)
-            watched[row].flags.remove(.pending)
-            notify(row)
+            if !flags.contains(.pending) { notify(row) }
         case .allow, .ask:
             guard !isServed || (verdict == .ask && !flags.contains(.approved)) else { return }
             watched[row].flags.subtract([.polite, .pending])
@@ -294,6 +303,8 @@ extension PresenceDesk {
         case _ where outcome.disposition == .delivered && outcome.code != .uncertain:
             watched[row].failures = 0
             if watched[row].flags.contains(.dirty) { notify(row) }
+        case .tooLarge where watched[row].flags.contains(.dirty): notify(row)  // another state has come since
+        case .tooLarge where state(ofWatched: row) != .none: sendLess(row)
         default:
             watched[row].failures = min(watched[row].failures + 1, 20)
             watched[row].flags.insert(.dirty)

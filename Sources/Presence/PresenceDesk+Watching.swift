@@ -25,8 +25,8 @@ extension PresenceDesk {
             let outcome = Outcome(.shortOfResources, "too many subscriptions", retryAfter: 300)
             return orders.append(.ended(watcher: watcher, presentity: presentity, outcome))
         }
-        watching[row].flags.insert(.session)
-        names[row] = name
+        watching[row].flags.formUnion([.session, .heard])
+        setName(row, name)
         save(watchingRow: row)
         request(row)
     }
@@ -34,17 +34,18 @@ extension PresenceDesk {
     /// Asked for anew before the other side has heard of the end: the same subscription again, behind its end.
     private func askAgain(_ row: UInt32, _ name: DisplayName?) {
         watching[row].flags.remove(.cancelling)
-        watching[row].flags.insert(.session)
+        watching[row].flags.formUnion([.session, .heard])
         watching[row].failures = 0
         watching[row].expires = 0
         watching[row].generation &+= 1  // an answer on its way is none to this
         watching[row].flags.remove(.inFlight)
-        names[row] = name
+        setName(row, name)
         save(watchingRow: row)
         request(row)
     }
 
-    private func noteSession(_ row: UInt32) {
+    func noteSession(_ row: UInt32) {
+        watching[row].flags.insert(.heard)
         guard !watching[row].flags.contains(.session) else { return }
         watching[row].flags.insert(.session)
         save(watchingRow: row)
@@ -54,9 +55,9 @@ extension PresenceDesk {
     func giveUp(_ watcher: Address, _ presentity: Address) {
         defer { orders.append(.ended(watcher: watcher, presentity: presentity, .delivered)) }
         guard let row = watchingRow(watcher, presentity), isWanted(row) else { return }
-        watching[row].flags.subtract([.approved, .pending, .session, .untold])
+        watching[row].flags.subtract([.approved, .pending, .session, .untold, .known])
         watching[row].flags.insert(.cancelling)
-        shown[row] = nil
+        setShown(row, .none)
         names[row] = nil
         watching[row].failures = 0
         watching[row].generation &+= 1  // an answer on its way is none to this
@@ -75,8 +76,43 @@ extension PresenceDesk {
             return
         }
         guard let row = addWatching(watcher, presentity) else { return }
-        watching[row].flags.formUnion([.fetch, .session])
+        // The service believes in a subscription that is not known here: it is older than we are, or was lost. A look
+        // finds out, for a wish would ask the presentity anew.
+        watching[row].flags.formUnion([.fetch, .session, .heard])
         request(row)
+    }
+
+    /// The other side shows what was looked at: the watcher is approved there, and the subscription is taken up.
+    private func adopt(_ row: UInt32) {
+        watching[row].flags.subtract([.fetch, .inFlight])
+        watching[row].flags.formUnion([.approved, .session, .heard])
+        watching[row].generation &+= 1  // an answer on its way is none to this
+        watching[row].failures = 0
+        beAnother(row)
+        save(watchingRow: row)
+        request(row)
+    }
+
+    /// A look has found out nothing yet: again later, as long as the watcher is there.
+    private func lookAgain(_ row: UInt32, retryAfter: UInt32?) {
+        guard watching[row].flags.contains(.session) else { return forget(watchingRow: row) }
+        watching[row].failures = min(watching[row].failures + 1, 20)
+        watching.schedule(row, at: now + pause(after: watching[row].failures, retryAfter: retryAfter))
+    }
+
+    /// A look ends without a word of the presentity's service: the watcher keeps its contact, and sees nobody there.
+    private func stopLooking(_ row: UInt32) {
+        show(row, .none)
+        forget(watchingRow: row)
+    }
+
+    /// A look is due: no answer has come, or it is time for another one.
+    func look(_ row: UInt32) {
+        guard watching[row].flags.contains(.session) else { return forget(watchingRow: row) }
+        guard watching[row].flags.contains(.confirmed) else { return request(row) }
+        watching[row].flags.remove(.confirmed)
+        if watching[row].failures == 0 { show(row, .none) }  // nobody said anything: not there
+        lookAgain(row, retryAfter: nil)
     }
 
     func leave(_ watcher: Address) {
@@ -126,7 +162,9 @@ extension PresenceDesk {
         let flags = watching[row].flags
         if flags.contains(.cancelling) { return cancelled(row, outcome) }
         switch outcome.code {
-        case .delivered where flags.contains(.fetch): watching.schedule(row, at: now + 10)
+        case .delivered where flags.contains(.fetch):
+            watching[row].flags.insert(.confirmed)
+            watching.schedule(row, at: now + 10)
         case .delivered: granted(row, outcome, isPending: false)
         case .awaitingApproval: granted(row, outcome, isPending: true)
         case .noSuchSubscription: renewIdentity(row)
@@ -155,6 +193,7 @@ extension PresenceDesk {
         guard !watching[row].flags.contains(.approved) else { return }
         watching[row].flags.insert(.approved)
         names[row] = nil
+        defer { save(watchingRow: row) }
         guard !isAway(row) else { return watching[row].flags.formUnion(.untold) }
         orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
     }
@@ -169,11 +208,14 @@ extension PresenceDesk {
         let flags = watching[row].flags
         let hasHeld = flags.contains(.approved) || flags.contains(.pending)
         // What held once is not given up because the way there is broken (RFC 8048 §4.2).
-        let isOfTheWay = [.domainNotFound, .notServedHere, .notAuthenticated, .notVerified, .internalError, .conflict]
-            .contains(outcome.code)
+        let isOfTheWay = [
+            .domainNotFound, .notServedHere, .notAuthenticated, .notVerified, .internalError, .conflict, .notUnderstood,
+        ].contains(outcome.code)
         let isPermanent = outcome.code.classCode == 5000 && !(hasHeld && isOfTheWay) && outcome.code != .conflict
         if flags.contains(.fetch) {
-            return isPermanent && outcome.code == .refused ? end(watchingRow: row, outcome) : forget(watchingRow: row)
+            // A refusal at once is a rule's; the service itself has not been asked.
+            return isPermanent && !isOfTheWay
+                ? stopLooking(row) : lookAgain(row, retryAfter: outcome.details?.retryAfter)
         }
         if isPermanent { return end(watchingRow: row, outcome) }
         watching[row].failures = min(watching[row].failures + 1, 20)
@@ -195,7 +237,7 @@ extension PresenceDesk {
         watching[row].idLength = 0
         watching[row].expires = 0
         watching.schedule(row, at: 0)
-        shown[row] = nil
+        setShown(row, .none)
         save(watchingRow: row)
     }
 
@@ -219,6 +261,7 @@ extension PresenceDesk {
     func beAnother(_ row: UInt32) {
         if let id = makeID() { watching.set(id, of: row) }
         watching[row].sequence = 0
+        watching[row].flags.remove(.known)
     }
 
     // MARK: Notifications
@@ -239,29 +282,45 @@ extension PresenceDesk {
         if watching[row].flags.contains(.cancelling) { return .delivered }  // RFC 2779 5.1.7: late ones are dropped
         guard notification.sequence > watching[row].sequence else {
             counters.stale += 1
+            doubtNumber(row)
             return .delivered
         }
-        if notification.sequence > watching[row].sequence + 1, watching[row].sequence & 0xF_FFFF != 0,
-            notification.sequence >> 20 == watching[row].sequence >> 20
+        if case .active = notification.state,
+            !states.hasRoom(for: body, .shown, row, of: parties.domainNumber(watching[row].watcher))
         {
-            counters.drifts += 1  // one in between was lost
+            counters.unkept += 1
+            return Outcome(.shortOfResources, "too many states are known", retryAfter: 60)
         }
         watching[row].sequence = notification.sequence
         take(notification.state, body, row)
         return .delivered
     }
 
+    /// A renewal was granted, and what follows has a lower number than what was seen: where nothing better comes, the
+    /// other side may have begun again from a lower number, its memory lost and its clock set back. Asked once more, it
+    /// says what is so.
+    private func doubtNumber(_ row: UInt32) {
+        guard watching[row].flags.isDisjoint(with: [.confirmed, .inFlight, .fetch]), watching[row].expires > now else {
+            return
+        }
+        watching.schedule(row, at: now + random(2...5))
+    }
+
     private func take(_ state: SubscriptionState, _ body: Body, _ row: UInt32) {
         switch state {
         case .active:
-            let isFetch = watching[row].flags.contains(.fetch)
-            watching[row].flags.insert(.confirmed)
-            if !isFetch { approved(row) }
-            if isFetch || (shown[row] ?? .none) != body || body == .none {
-                shown[row] = body == .none ? nil : detached(body)
+            if watching[row].flags.contains(.fetch) { adopt(row) }
+            // What a renewal brings should be what was shown: else a notification in between was lost.
+            let flags = watching[row].flags
+            if flags.isSuperset(of: [.approved, .known]), !flags.contains(.confirmed), shown(row) != body {
+                counters.drifts += 1
+            }
+            watching[row].flags.formUnion([.confirmed, .known])
+            approved(row)
+            if shown(row) != body || body == .none {
+                setShown(row, detached(body))
                 show(row)
             }
-            if isFetch { forget(watchingRow: row) }
         case .pending: nowPending(row)
         case .ended(let code): ended(row, code)
         }
@@ -272,12 +331,16 @@ extension PresenceDesk {
         watching[row].flags.insert(.pending)
         guard watching[row].flags.contains(.approved) else { return }
         watching[row].flags.subtract([.approved, .untold])
-        shown[row] = nil
+        setShown(row, .none)
         show(row)
+        save(watchingRow: row)
     }
 
     private func ended(_ row: UInt32, _ code: OutcomeCode) {
-        guard !watching[row].flags.contains(.fetch) else { return forget(watchingRow: row) }
+        guard !watching[row].flags.contains(.fetch) else {
+            if code == .refused { return end(watchingRow: row, Outcome(code)) }
+            return code.classCode == 5000 ? stopLooking(row) : lookAgain(row, retryAfter: nil)
+        }
         if code.classCode == 5000 {
             return end(watchingRow: row, Outcome(code))
         }
@@ -290,21 +353,19 @@ extension PresenceDesk {
     }
 
     /// Shows the watcher what is known.
-    func show(_ row: UInt32) {
+    func show(_ row: UInt32) { show(row, shown(row)) }
+
+    private func show(_ row: UInt32, _ state: Body) {
         guard !isAway(row) else { return watching[row].flags.formUnion(.dirty) }
         watching[row].flags.remove(.dirty)
         orders.append(
-            .show(
-                watcher: watcher(ofWatching: row),
-                presentity: presentity(ofWatching: row),
-                state: shown[row] ?? .none
-            )
+            .show(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row), state: state)
         )
     }
 
     func hide(_ row: UInt32) {
-        guard shown[row] != nil else { return }
-        shown[row] = nil
+        guard shown(row) != .none else { return }
+        setShown(row, .none)
         show(row)
     }
 

@@ -40,14 +40,20 @@ struct SubscriptionRow {
         static let dirty = Flags(rawValue: 1 << 2)
         /// The presentity has yet to decide.
         static let pending = Flags(rawValue: 1 << 3)
-        /// The presentity's side: the service was asked; the watcher's side: not used.
+        /// The presentity's side: the service was asked.
         static let asked = Flags(rawValue: 1 << 4)
+        /// The watcher's side: something was heard of the watcher since sessions were looked through.
+        static let heard = asked
         /// The presentity has approved; the watcher's side: and the watcher was told.
         static let approved = Flags(rawValue: 1 << 5)
         /// Granted and never served.
         static let polite = Flags(rawValue: 1 << 6)
+        /// The watcher's side: a notification of this lease has said "active" to this process.
+        static let known = polite
         /// The watcher's side: over, as far as the watcher is concerned; the other side has yet to be told.
         static let cancelling = Flags(rawValue: 1 << 7)
+        /// The presentity's side: a watcher has asked for the row, and the presentity has not approved it.
+        static let strange = cancelling
         /// The watcher's side: asked for once, not wanted any longer.
         static let fetch = Flags(rawValue: 1 << 8)
         /// The watcher's side: the watcher has a session, as far as is known.

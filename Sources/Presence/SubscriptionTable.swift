@@ -40,6 +40,11 @@ struct SubscriptionTable {
         }
     }
 
+    /// Whether the row is in use, and the same that it was when it had this generation.
+    func isLive(_ row: UInt32, _ generation: UInt16) -> Bool {
+        Int(row) < rows.count && rows[Int(row)].generation == generation && rows[Int(row)].flags.contains(.live)
+    }
+
     /// Adds a subscription; there must be none between the two.
     mutating func insert(watcher: UInt32, presentity: UInt32) -> UInt32 {
         var fresh = SubscriptionRow(watcher: watcher, presentity: presentity)

@@ -116,7 +116,7 @@ public final class RepeatWindow {
         var oldest = UInt32.max
         for index in first..<(first + RepeatWindow.bucketEntries) {
             let entry = entries[index]
-            let isLive = entry.seconds != 0 && seconds &- entry.seconds < windowSeconds
+            let isLive = isLive(entry, seconds)
             if isLive && entry.fingerprint == fingerprint && entry.fingerprintTail == tail {
                 return entry.code == 0 ? .pending : .settled(OutcomeCode(rawValue: entry.code))
             }
@@ -137,11 +137,18 @@ public final class RepeatWindow {
         let seconds = wallSeconds(now)
         let first = Int(truncatingIfNeeded: bucketHash) & bucketMask &* RepeatWindow.bucketEntries
         for entry in UnsafeBufferPointer(start: entries + first, count: RepeatWindow.bucketEntries)
-        where entry.seconds != 0 && seconds &- entry.seconds < windowSeconds {
+        where isLive(entry, seconds) {
             guard entry.fingerprint == fingerprint && entry.fingerprintTail == tail else { continue }
             return entry.code == 0 ? .pending : .settled(OutcomeCode(rawValue: entry.code))
         }
         return nil
+    }
+
+    /// Whether the window still holds the entry. Two processes may read the clock a second apart, so that an entry of the
+    /// earlier one can be a little ahead of the present; it is as good as any.
+    private func isLive(_ entry: Entry, _ seconds: UInt32) -> Bool {
+        let age = Int64(Int32(bitPattern: seconds &- entry.seconds))
+        return entry.seconds != 0 && abs(age) < Int64(windowSeconds)
     }
 
     /// Notes how a message ended. One that was certainly not delivered is forgotten, so that it may be tried again.

@@ -8,6 +8,8 @@ import NIOCore
 extension StateDatabase {
     /// The most subscriptions whose changes may wait for the disk.
     static let pendingChangesLimit = 500_000
+    /// How many times as many may wait where they say that something is over.
+    static let removalsFactor = 4
 
     /// Keeps changes, in order. Never waits.
     public func record(_ changes: [SubscriptionChange]) {

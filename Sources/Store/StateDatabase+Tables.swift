@@ -49,6 +49,7 @@ extension StateDatabase {
             )
         }
         migrator.registerMigration("subscriptions") { try $0.execute(sql: subscriptionsTable) }
+        migrator.registerMigration("whom users here wrote to") { try $0.execute(sql: contactsTable) }
         return migrator
     }
 

@@ -70,18 +70,25 @@ public final class StateDatabase: Sendable {
         var outcomes: [OutcomeRecord] = []
         var trust: [Domain: TrustRecord] = [:]
         var changes: [SubscriptionRecord.Key: SubscriptionChange] = [:]
+        var contacts: [ContactRecord.Key: WallTime] = [:]
         var totals: (LedgerTotals, WallTime)?
         var isScheduled = false
         var lost: UInt64 = 0
         var lostTrust: UInt64 = 0
         var lostChanges: UInt64 = 0
+        var lostContacts: UInt64 = 0
+        /// How many changes of subscriptions may wait.
+        var changesLimit = StateDatabase.pendingChangesLimit
 
-        /// Takes changes where there is room or where they replace one: the last word about a subscription is never
-        /// the one that is lost.
+        /// Takes changes where there is room or where they replace one. What is over has more room than what is new: a
+        /// row that stays on disk by mistake would let somebody in after the next start, where one that is missing is
+        /// learnt again.
         mutating func take(_ more: [SubscriptionChange]) {
             for change in more {
                 let key = change.key
-                guard changes.count < StateDatabase.pendingChangesLimit || changes[key] != nil else {
+                var limit = changesLimit
+                if case .remove = change { limit *= StateDatabase.removalsFactor }
+                guard changes.count < limit || changes[key] != nil else {
                     lostChanges += 1
                     continue
                 }
@@ -133,6 +140,8 @@ public final class StateDatabase: Sendable {
     /// learnt again within one lease.
     public var lostChanges: UInt64 { pending.withLock(\.lostChanges) }
 
+    func withPending<T: Sendable>(_ read: (Pending) -> T) -> T { pending.withLock { read($0) } }
+
     // MARK: The event loop's calls
 
     /// Keeps an outcome. Never waits.
@@ -175,6 +184,7 @@ public final class StateDatabase: Sendable {
             pending.outcomes = []
             pending.trust = [:]
             pending.changes = [:]
+            pending.contacts = [:]
             pending.totals = nil
             pending.isScheduled = false
             return batch
@@ -187,6 +197,7 @@ public final class StateDatabase: Sendable {
                 for trust in batch.trust.values { try StateDatabase.write(trust, db) }
                 if !batch.trust.isEmpty { try StateDatabase.trimTrust(db) }
                 try StateDatabase.write(batch.changes.values, db)
+                try StateDatabase.write(batch.contacts, db)
                 if let (totals, time) = batch.totals, let run {
                     try StateDatabase.book(totals, run: run, seen: time, db)
                 }
@@ -203,6 +214,7 @@ public final class StateDatabase: Sendable {
                 let newerChanges = pending.changes
                 pending.changes = batch.changes
                 pending.take(Array(newerChanges.values))
+                for (key, time) in batch.contacts { pending.take(key, time) }
             }
         }
     }

@@ -24,7 +24,8 @@ struct IMX: ParsableCommand {
         version: Version.line,
         subcommands: [
             ServeCommand.self, SendCommand.self, StatusCommand.self, OutcomesCommand.self, ReloadCommand.self,
-            DrainCommand.self, TrustCommand.self, RulesCommand.self, SubscriptionsCommand.self, DNSCommand.self,
+            DrainCommand.self, TrustCommand.self, RulesCommand.self, SubscriptionsCommand.self,
+            AttributesCommand.self, DNSCommand.self,
             ProbeCommand.self,
             ConfigCommand.self,
             CPIMCommand.self,

@@ -63,6 +63,46 @@ struct StubTests {
         #expect(world.codes["bob"] == 4002 && taken == 0)
     }
 
+    @Test("IMX 2.5d, IMX 4.4.5, RFC2779 3.1.6: every key that means the same everywhere has its value, a vCard too")
+    func attributes() throws {
+        let text = "users: { ann: { alias: 'Ann; A, \\ Example' }, bob: { away: true } }"
+        let world = try StubWorld(StubSettings(Settings.parse(text, keys: StubSettings.schema.keys)))
+        let (ann, bob) = (try #require(Address("ann@stub.example")), try #require(Address("bob@stub.example")))
+        let keys = [
+            "alias", "presence", "ua.capabilities", "message.max-octets", "message.types", "vcard", "x.example/y",
+        ]
+        let found = world.attributes(of: ann, keys)
+        #expect(found.map(\.key) == keys)
+        #expect(found.map(\.status) == [nil, nil, nil, nil, nil, nil, .noSuchUser])
+        #expect(found.prefix(2).map(\.text) == ["Ann; A, \\ Example", "open"])
+        #expect(found[2].text?.split(separator: " ").contains("chat-states") == true && found[4].text == "*/*")
+        #expect(found[5].type == "text/vcard")
+        #expect(found[5].text?.contains("\r\nFN:Ann\\; A\\, \\\\ Example\r\n") == true)
+        #expect(Set(world.attributes(of: ann, []).map(\.key)) == Set(keys.dropLast()))
+        #expect(world.attributes(of: bob, keys).map(\.status?.rawValue) == [5003, nil, 4001, nil, nil, nil, 5003])
+        #expect(
+            world.attributes(of: try #require(Address("zoe@stub.example")), keys).allSatisfy {
+                $0.status == .noSuchUser
+            }
+        )
+    }
+
+    @Test("RFC2779 5.1.15: nothing but presence and what is in use depends on whether a user is there")
+    func thereOrAway() throws {
+        let world = try StubWorld(StubSettings(users: ["ann": StubUser()]))
+        let ann = try #require(Address("ann@stub.example"))
+        let keys = [
+            "alias", "presence", "ua.capabilities", "message.max-octets", "message.types", "vcard", "x.example/y",
+        ]
+        let there = world.attributes(of: ann, keys)
+        world.stub.set(status: nil, of: ann)
+        let away = world.attributes(of: ann, keys)
+        #expect(zip(there, away).filter { $0 != $1 }.map(\.0.key) == ["presence", "ua.capabilities"])
+        #expect(away[1] == Attribute("presence", value: ByteBuffer(string: "closed")))
+        #expect(away[2] == Attribute("ua.capabilities", status: .unavailable))
+        #expect(!world.attributes(of: ann, []).contains { $0.key == "ua.capabilities" })
+    }
+
     @Test(
         "IMX 4.2.1: settings without users, or with a name that is no local part, are refused",
         arguments: ["", "users:\n  \"a@b\": {}"]
@@ -97,6 +137,14 @@ private final class StubWorld {
         stub = core.attach(named: "stub") { StubAdapter(host: $0, settings: settings) }
         network = core.attach(named: "imx", authority: .network) { RecordingAdapter(host: $0) }
         core.start()
+    }
+
+    /// What the stub answers about a user.
+    func attributes(of user: Address, _ keys: [String]) -> [Attribute] {
+        var found: [Attribute] = []
+        guard let eve = Address("eve@far.example") else { return [] }
+        stub.attributes(of: user, for: eve, keys: keys, by: scheduler.now) { found = $0 }
+        return found
     }
 
     func write(to name: String, _ text: String, details: Envelope.Details? = nil) {

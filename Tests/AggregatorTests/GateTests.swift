@@ -57,6 +57,11 @@ import Testing
             asked.append(envelope.operation)
             return Outcome(.rateLimited, "slowly", retryAfter: 7)
         }
+        // Who asks for what stands already says nothing new, and is answered as before (RFC 6121 §3.1.3).
+        let before = world.a.orders.count
+        world.a.host.presence([.asks(watcher: ann, presentity: bob, name: nil)])
+        #expect(asked.isEmpty)
+        #expect(!world.a.orders.dropFirst(before).contains { if case .ended = $0 { true } else { false } })
         let ken = try #require(Address("ken@a.example"))
         world.a.host.presence([.asks(watcher: ken, presentity: bob, name: nil)])
         let told = world.a.orders.last

@@ -26,10 +26,10 @@ classes: { default: { lane-messages: 65536, lane-octets: 64MiB, first-contact: l
   recipient-burst: 100000000, recipient-per-minute: 100000000, strangers-burst: 100000000,
   strangers-per-minute: 100000000 } } }
 rules:
-  - { action: message, owner: alice@a.example, party: mallory@b.example, verdict: deny }
-  - { action: message, owner: bob@b.example, party: mallory@a.example, verdict: deny }
-  - { action: message, owner: b.example, party: a.example, verdict: allow }
+  - { action: message, owner: @OWN@, party: mallory@b.example, verdict: deny }
+  - { action: message, owner: @OWN@, party: mallory@a.example, verdict: deny }
   - { action: message, party: .elsewhere.example, verdict: deny }
+  - { action: message, owner: @OWN@, verdict: allow }
 """
 
 
@@ -170,7 +170,7 @@ listen: [ "127.0.0.1:{listen}" ]
 state-directory: {bench.directory}/{name}-{listen}
 log: {{ level: warning }}
 dns: {{ resolver: off }}
-{gate}
+{gate.replace("@OWN@", own[0])}
 peers: {{ {peers} }}
 timeouts: {{ reconnect: 100ms, reconnect-most: 1s }}
 adapters:

@@ -41,6 +41,7 @@ private final class EchoHandler: ControlHandler {
             case .rules(let question):
                 .rules(RuleReport(verdict: "ask", reason: question.action, isContact: false))
             case .subscriptions: .refused("no subscriptions here")
+            case .attributes: .refused("no attributes here")
             }
         guard let delay else { return answer(response) }
         let bound = NIOLoopBound(answer, eventLoop: loop)

@@ -64,6 +64,40 @@ import Testing
         #expect(open.out == "ask: no rule speaks about it; the service of a.example decides\n")
     }
 
+    @Test("IMX 6.4(4): rules check says too what first contact and budgets would say to a message")
+    func outlook() throws {
+        let path = try program.get().write(
+            """
+            name: north
+            adapters: { demo: { kind: stub, users: { ann: {} } } }
+            domains: { a.example: { adapter: demo, class: shy } }
+            classes:
+              shy: { first-contact: refuse }
+              bots: { members: [ bots.example ], budgets: { sender-burst: 1 } }
+            spam: { exempt: [ news@b.example ] }
+
+            """
+        )
+        let stranger = try imx("rules", "check", "message", "ann@a.example", "eve@b.example", "-c", path)
+        #expect(
+            stranger.out == """
+                ask: no rule speaks about it; the service of a.example decides
+                budgets: 5004, the recipient takes no messages from strangers
+                  first-contact: refuse, of the class shy
+                  the party is a stranger, never approved, watched or written to, and under the budgets of the class default
+
+                """,
+            "\(stranger)"
+        )
+        let contact = try imx("rules", "check", "message", "ann@a.example", "x@bots.example", "--contact", "-c", path)
+        #expect(contact.out.contains("\nbudgets: let in\n") && contact.out.contains("known to the owner"))
+        #expect(contact.out.contains("the budgets of the class bots\n"))
+        let exempt = try imx("rules", "check", "message", "ann@a.example", "news@b.example", "-c", path)
+        #expect(exempt.out.hasSuffix("\nno budget: the party is exempt (spam.exempt)\n"))
+        let json = try imx("rules", "check", "message", "ann@a.example", "eve@b.example", "-c", path, "--json")
+        #expect(json.out.contains("\"code\" : 5004") && json.out.contains("\"firstContact\" : \"refuse\""))
+    }
+
     @Test("Commands: rules check says what is wrong with its question, and rules list shows every rule")
     func mistakes() throws {
         let path = try file()
@@ -107,12 +141,19 @@ extension ServeTests {
         let more = """
             rules: [ { action: message, party: evil.example, verdict: deny } ]
             spam: { exempt: [ c.example ] }
+            classes: { default: { first-contact: refuse } }
 
             """
         try Data((text + more).utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
         let reloaded = try program.run(["reload", "--config", path])
         #expect(reloaded.out == "rules\nspam\n", "\(reloaded)")
         #expect(try program.run(question).out.hasPrefix("deny: the most specific rule\n  \(path):"))
+        let stranger = [
+            "rules", "check", "message", "alice@a.example", "bob@b.example", "--running", "--config", path,
+        ]
+        #expect(
+            try program.run(stranger).out.contains("\nbudgets: 5004, the recipient takes no messages from strangers\n")
+        )
         let metrics = try program.run(["status", "--metrics", "--config", path]).out
         #expect(metrics.contains("imx_turned_away_total{reason=\"rule\"} 0"))
         #expect(end(process, SIGTERM) == 0)

@@ -50,6 +50,29 @@ import Testing
     }
 
     @Test(
+        "Configuration: what a class says of where to complain is a URI",
+        arguments: [
+            ("mailto:abuse@a.example", nil), ("https://a.example/abuse?x=1", nil), ("xmpp:abuse@a.example", nil),
+            (
+                "abuse@a.example",
+                "\"classes.slow.contact\": \"abuse@a.example\" is no URI\n    write mailto:abuse@a.example"
+            ),
+            ("the postmaster", "\"classes.slow.contact\": \"the postmaster\" is no URI\n    for example: mailto:"),
+            ("mailto:a b", "is no URI"),
+        ] as [(String, String?)]
+    )
+    func contact(value: String, problem: String?) throws {
+        let text = good.replacing("slow: { deadline: 2m }", with: "slow: { contact: \"\(value)\" }")
+        do {
+            let it = try AggregatorConfiguration.parse(text, adapters: [stubSchema, officeSchema])
+            #expect(it.classes["slow"]?.contact == value && it.classes["default"]?.contact == nil && problem == nil)
+        } catch let error as ConfigurationError {
+            let told = error.problems.map(\.description).joined()
+            #expect(problem.map(told.contains) == true, "\(told)")
+        }
+    }
+
+    @Test(
         "Configuration: each mistake in a rule is named with its place, what is wrong and what would be right",
         arguments: [
             (

@@ -104,18 +104,22 @@ final class Internet {
     }
 
     /// Starts an aggregator for `domains` as host `number`; a second one with the same number takes its place.
+    ///
+    /// - Parameter presence: makes the desk, where it is not to be one that knows nothing and keeps nothing.
     @discardableResult
     func start(
         _ number: Int,
         _ domains: [String],
         repeatWindow: RepeatWindow? = nil,
         policy: PeerPolicy? = nil,
-        configure: (inout FrontSettings) -> Void = { _ in }
+        domainClass: DomainClass = DomainClass(),
+        configure: (inout FrontSettings) -> Void = { _ in },
+        presence: ((AggregatorCore) throws -> PresenceDesk)? = nil
     ) throws -> Host {
         let names = try domains.map { try #require(Domain($0)) }
         for name in names { peers[name] = [endpoint(number)] }
         var directory = DomainDirectory()
-        for name in names { directory[name] = .init(domainClass: DomainClass(), adapter: "users") }
+        for name in names { directory[name] = .init(domainClass: domainClass, adapter: "users") }
         let serverID = ServerID(high: network.generator.next(), low: UInt64(number))
         let life = MortalScheduler(scheduler)
         let core = AggregatorCore(
@@ -126,11 +130,12 @@ final class Internet {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
         core.attachPresence(
-            PresenceDesk(
-                now: scheduler.now,
-                wallTime: WallTime(milliseconds: 1_800_000_000_000 + Int64(scheduler.now.nanoseconds / 1_000_000)),
-                generator: SeededGenerator(seed: serverID.high &+ 1)
-            )
+            try presence?(core)
+                ?? PresenceDesk(
+                    now: scheduler.now,
+                    wallTime: WallTime(milliseconds: 1_800_000_000_000 + Int64(scheduler.now.nanoseconds / 1_000_000)),
+                    generator: SeededGenerator(seed: serverID.high &+ 1)
+                )
         )
         let users = core.attach(named: "users") { RecordingAdapter(host: $0) }
         let transport = SimulatedTransport(network: network, number: number)

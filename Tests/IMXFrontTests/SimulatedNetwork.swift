@@ -15,6 +15,10 @@ final class SimulatedNetwork {
     let scheduler: VirtualScheduler
     var generator: SeededGenerator
     var latency = Interval.milliseconds(1)
+    /// What a chunk may take beyond that; those of one stream and direction keep their order whatever they take.
+    var jitter = Interval.zero
+    /// Whether octets and new connections get from one host to another.
+    var reaches: (Int, Int) -> Bool = { _, _ in true }
     /// The longest chunk that arrives at once; streams are cut into random pieces up to this.
     var longestChunk = 4096
     /// How many chunks have arrived.
@@ -32,12 +36,15 @@ final class SimulatedNetwork {
 
     struct Stream {
         var ends: [End]
-        var isCut = false
+        /// Whether octets were lost on the way, so that nothing arrives any more and nobody is told.
+        var isStalled = false
     }
 
     struct End {
         let transport: SimulatedTransport
         let handle: ConnectionHandle
+        /// When the last of what this end has sent arrives.
+        var lastArrival = Instant.start
     }
 
     init(scheduler: VirtualScheduler, seed: UInt64) {
@@ -66,8 +73,22 @@ final class SimulatedNetwork {
 
     var openStreams: Int { streams.count }
 
+    /// How many connections were ever made between each two hosts.
+    private(set) var openedBetween: [Set<Int>: Int] = [:]
+
+    /// The streams that are open, in the order of their making.
+    var streamIDs: [UInt64] { streams.keys.sorted() }
+
+    /// From now on nothing arrives on the stream, and nobody is told.
+    func stall(_ id: UInt64) { streams[id]?.isStalled = true }
+
+    /// Breaks what nothing arrives on any more, as the systems at its ends do in the end.
+    func cutStalled() {
+        for id in streamIDs where streams[id]?.isStalled == true { cut(id) }
+    }
+
     func cutAll() {
-        for id in streams.keys.sorted() { cut(id) }
+        for id in streamIDs { cut(id) }
     }
 
     func cut(_ id: UInt64) {
@@ -86,10 +107,11 @@ final class SimulatedNetwork {
         tried.append(endpoint)
         if endpoint.usesTLS { askedFor.append(serverName.name) }
         scheduler.schedule(after: latency) { [self] in
-            guard let listener = listeners[endpoint] else {
+            guard let listener = listeners[endpoint], reaches(transport.number, listener.number) else {
                 return transport.lost(handle, "connection refused")
             }
             lastStream += 1
+            openedBetween[[transport.number, listener.number], default: 0] += 1
             let far = listener.newHandle(stream: lastStream)
             let address = Internet.address(transport.number)
             if endpoint.usesTLS, listener.delegate?.maySpeakTLS(far, from: address) == false {
@@ -134,21 +156,34 @@ final class SimulatedNetwork {
         while octets.readableBytes > 0 {
             let length = min(octets.readableBytes, Int.random(in: 1...longestChunk, using: &generator))
             guard let chunk = octets.readSlice(length: length) else { return }
-            scheduler.schedule(after: latency) { [self] in arrive(chunk, on: id, from: sender) }
+            scheduler.schedule(after: transit(on: id, from: sender)) { [self] in arrive(chunk, on: id, from: sender) }
         }
+    }
+
+    /// How long what is sent now is on its way: never so short that it would overtake what was sent before.
+    private func transit(on id: UInt64, from sender: SimulatedTransport) -> Interval {
+        guard let place = streams[id]?.ends.firstIndex(where: { $0.transport === sender }) else { return latency }
+        var time = scheduler.now + latency
+        if jitter > .zero {
+            time = time + Interval(nanoseconds: Int64.random(in: 0...jitter.nanoseconds, using: &generator))
+        }
+        time = max(time, streams[id]?.ends[place].lastArrival ?? time)
+        streams[id]?.ends[place].lastArrival = time
+        return time - scheduler.now
     }
 
     private func arrive(_ chunk: ByteBuffer, on id: UInt64, from sender: SimulatedTransport) {
         guard let stream = streams[id], let end = stream.ends.first(where: { $0.transport !== sender }) else { return }
         arrivals += 1
         if cuts.contains(arrivals) { return cut(id) }
+        if stream.isStalled || !reaches(sender.number, end.transport.number) { return stall(id) }
         var chunk = chunk
         end.transport.delegate?.received(&chunk, on: end.handle)
         end.transport.delegate?.readBurstEnded(on: end.handle)
     }
 
     func close(_ id: UInt64, by transport: SimulatedTransport) {
-        scheduler.schedule(after: latency) { [self] in
+        scheduler.schedule(after: transit(on: id, from: transport)) { [self] in
             guard let stream = streams.removeValue(forKey: id) else { return }
             for end in stream.ends { end.transport.lost(end.handle, "closed") }
         }

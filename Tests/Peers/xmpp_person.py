@@ -79,7 +79,7 @@ async def main(client):
     person = client(arguments.jid, arguments.password)
     person.connect("127.0.0.1", arguments.port)
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
+    reader = asyncio.StreamReader(limit=1 << 20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         order = json.loads(line)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
 import EnvelopeModel
+import NIOCore
 import Testing
 
 @testable import Policy
@@ -24,8 +25,39 @@ import Testing
         return PolicyTables(try AggregatorConfiguration.parse(text + more, adapters: [stub]))
     }
 
+    private func report(_ id: String, from source: String, to destination: String) throws -> Envelope {
+        let report = Envelope.Report(about: try #require(MessageID(id)), outcome: Outcome(.refused, "no"))
+        return try message(.report(report), from: source, to: destination, body: .none)
+    }
+
     private func codes(_ gate: Gate, _ envelopes: [Envelope], at now: Instant = at(0)) -> [UInt16?] {
         envelopes.map { gate.refusal(of: $0, now: now)?.code.rawValue }
+    }
+
+    @Test("IMX 6.4(4): whom a user here wrote to is no stranger after a restart either, and is written down once a day")
+    func remembersContacts() throws {
+        let strict = """
+            classes:
+              default: { first-contact: refuse }
+
+            """
+        let first = try gate(strict)
+        var written: [[Address]] = []
+        first.onContact = { written.append([$0, $1]) }
+        let (ann, bob) = (try user("ann@a.example"), try user("bob@b.example"))
+        let (out, back) = (
+            try message(from: "ann@a.example", to: "bob@b.example"),
+            try message(from: "bob@b.example", to: "ann@a.example")
+        )
+        #expect(codes(first, [back, out, back, out, out]) == [5004, nil, nil, nil, nil])
+        #expect(written == [[ann, bob]], "and what comes from outside is not written down")
+        #expect(codes(first, [out], at: at(86_401_000)) == [nil])
+        #expect(written.count == 2)
+        let second = try gate(strict)
+        #expect(codes(second, [back]) == [5004])
+        second.restoreContact(of: ann, with: bob, now: at(0))
+        #expect(codes(second, [back]) == [nil])
+        #expect(codes(second, [try message(from: "zoe@b.example", to: "ann@a.example")]) == [5004])
     }
 
     @Test("IMX 6.4(1): what a blocked domain sends is refused, whatever it is, from the moment that it is blocked")
@@ -51,7 +83,7 @@ import Testing
     }
 
     @Test(
-        "RFC2779 2.3.5, RFC2779 5.4.10: a delivery rule refuses messages and nothing else, and of hosted owners alone"
+        "RFC2779 2.3.5, RFC2779 5.4.10: a delivery rule refuses messages and word about them, and nothing else, and of hosted owners alone"
     )
     func delivery() throws {
         let gate = try gate(
@@ -62,12 +94,13 @@ import Testing
             """
         )
         let stranger = try message(from: "bob@b.example", to: "ann@a.example")
-        #expect(codes(gate, [stranger]) == [5004])
+        let word = try report("m", from: "bob@b.example", to: "ann@a.example")
+        #expect(codes(gate, [stranger, word]) == [5004, 5004])
         #expect(codes(gate, [try message(from: "ann@a.example", to: "bob@b.example")]) == [nil], "his side decides")
         #expect(codes(gate, [try message(.getAttributes([]), from: "bob@b.example", to: "ann@a.example")]) == [nil])
         gate.isContact = { owner, party in owner.description == "ann@a.example" && party.description == "bob@b.example"
         }
-        #expect(codes(gate, [stranger]) == [nil])
+        #expect(codes(gate, [stranger, word]) == [nil, nil])
         #expect(gate.counts.filter { $0.count > 0 }.map(\.name) == ["rule"])
     }
 
@@ -86,6 +119,46 @@ import Testing
         let typing = try message(from: "zoe@b.example", to: "ann@a.example", body: .none, details: notice)
         #expect(codes(gate, Array(repeating: typing, count: 31)).last == 4004)
         #expect(codes(gate, Array(repeating: typing, count: 31)).count { $0 == nil } == 0)
+    }
+
+    @Test("IMX 6.4(4), S41: word about messages costs its sender and its recipient as much as a typing notice")
+    func reports() throws {
+        let gate = try gate(
+            "classes: { default: { budgets: { sender-burst: 2, sender-per-minute: 1, recipient-burst: 3, recipient-per-minute: 1 } } }"
+        )
+        let bobs = try (0..<30).map { try report("m\($0)", from: "bob@b.example", to: "ann@a.example") }
+        #expect(codes(gate, bobs).count { $0 == nil } == 20)
+        let zoes = try (0..<30).map { try report("m\($0)", from: "zoe@z.example", to: "ann@a.example") }
+        #expect(codes(gate, zoes).count { $0 == nil } == 10, "what is left of the recipient's")
+        #expect(gate.counts.filter { $0.count > 0 }.map(\.name) == ["sender-too-fast", "recipient-too-fast"])
+    }
+
+    @Test(
+        "IMX 6.4(4): word about messages from a stranger is as welcome as a message, and from whom one wrote to more so"
+    )
+    func strangersReports() throws {
+        let gate = try gate("classes: { default: { first-contact: refuse } }")
+        let word = try report("m", from: "bob@b.example", to: "ann@a.example")
+        #expect(codes(gate, [word]) == [5004])
+        #expect(codes(gate, [try message(from: "ann@a.example", to: "bob@b.example"), word]) == [nil, nil])
+    }
+
+    @Test("IMX 6.4(4): a typing notice says nothing else, or it is a message")
+    func notices() throws {
+        var notice = Envelope.Details()
+        notice.chatState = .composing
+        notice.baggage = [Baggage(origin: "xmpp", name: "no-store", octets: ByteBuffer(string: "<no-store/>"))]
+        var subject = notice
+        subject.subjects = [LocalizedText("BUY NOW")]
+        var correction = notice
+        correction.replaces = MessageID("m0")
+        var loaded = notice
+        loaded.baggage = [Baggage(origin: "xmpp", name: "x", octets: ByteBuffer(repeating: 0x61, count: 2_000))]
+        for (details, count) in [(notice, 20), (subject, 2), (correction, 2), (loaded, 2)] {
+            let gate = try gate("classes: { default: { budgets: { sender-burst: 2, sender-per-minute: 1 } } }")
+            let one = try message(from: "bob@b.example", to: "ann@a.example", body: .none, details: details)
+            #expect(codes(gate, Array(repeating: one, count: 30)).count { $0 == nil } == count)
+        }
     }
 
     @Test("IMX 6.4(4): a renewal of a live subscription counts for the domain alone, whoever is served by it")

@@ -119,6 +119,54 @@ import Testing
         #expect(try send(5, at: at(0), &spam, knows: true).allSatisfy { $0 == nil })
     }
 
+    @Test(
+        "IMX 6.4(4), S41: strangers may ask to see, but each only so often; who looks or is known asks nobody",
+        arguments: ["limit", "refuse"]
+    )
+    func strangersWishes(firstContact: String) throws {
+        let budgets = Self.budgets(firstContact: firstContact, strangers: (2, 1))
+        var spam = SpamGuard(SpamSettings(plain: budgets))
+        #expect(
+            try send(4, .subscribe, to: { "r\($0)@a.example" }, at: at(0), &spam) == [nil, nil, .strangers, .strangers]
+        )
+        let bob = try user("bob@b.example")
+        let refused = try #require(
+            spam.admit(.subscribe, from: bob, to: try user("ann@a.example"), now: at(0)) { false }
+        )
+        #expect(refused.outcome.code == .rateLimited && refused.wait == .seconds(60))
+        #expect(try send(9, .subscribe, at: at(0), &spam, knows: true).allSatisfy { $0 == nil })
+        #expect(try send(9, .fetch, at: at(0), &spam).allSatisfy { $0 == nil })
+        #expect(try send(9, .renewal, at: at(0), &spam).allSatisfy { $0 == nil })
+        spam = SpamGuard(SpamSettings(plain: Self.budgets(strangers: (2, 1))))
+        #expect(try send(9, .subscribe, at: at(0), &spam).allSatisfy { $0 == nil }, "where strangers are welcome")
+    }
+
+    @Test("IMX 6.4(4): what budgets would say can be asked, and costs nobody anything")
+    func outlook() throws {
+        var settings = AggregatorConfiguration.Spam()
+        settings.exempt = [try #require(PartyPattern("news@b.example"))]
+        var spam = SpamGuard(
+            SpamSettings(
+                settings,
+                plain: Self.budgets(sender: (1, 60)),
+                classes: ["shy": Self.budgets(firstContact: "refuse")],
+                classOf: [try domain("a.example"): "shy"]
+            )
+        )
+        let (ann, bob, news) = (try user("ann@a.example"), try user("bob@b.example"), try user("news@b.example"))
+        let stranger = spam.outlook(.message, from: bob, to: ann, now: at(0)) { false }
+        #expect(stranger.refusal?.cause == .stranger && !stranger.isKnown && stranger.firstContact == "refuse")
+        #expect(stranger.recipientClass == "shy" && stranger.senderClass == "default")
+        for _ in 0..<5 { #expect(spam.outlook(.message, from: bob, to: ann, now: at(0)) { true }.refusal == nil) }
+        #expect(spam.admit(.message, from: bob, to: ann, now: at(0)) { true } == nil)
+        let spent = spam.outlook(.message, from: bob, to: ann, now: at(0)) { true }
+        #expect(spent.refusal?.cause == .sender && spent.refusal?.wait == .seconds(1) && spent.isKnown)
+        let exempt = spam.outlook(.message, from: news, to: ann, now: at(0)) { false }
+        #expect(exempt.isExempt && exempt.refusal == nil)
+        #expect(spam.counts.isEmpty, "nobody was refused anything")
+        #expect(spam.perMinute(ofSendersAt: bob.domain) == 60 && spam.perMinute(ofSendersAt: ann.domain) == nil)
+    }
+
     @Test("IMX 6.4(4): a budget keeps its fill when the configuration changes, and follows the new one from then on")
     func reload() throws {
         var spam = SpamGuard(SpamSettings(plain: Self.budgets(sender: (10, 60))))

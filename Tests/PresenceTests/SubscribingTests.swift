@@ -142,17 +142,162 @@ struct SubscribingTests {
     }
 
     @Test("C.1, IMX 3 Notification: a request for no time with a new identifier fetches once and leaves nothing behind")
-    func fetches() {
+    func fetches() throws {
         b.service.approvals.insert(pair)
         b.tell(.approves(presentity: juliet, watcher: romeo))
         b.set(juliet, "there")
-        a.tell(.wants(watcher: romeo, presentity: juliet))
-        world.run(for: .seconds(5))
-        #expect(a.service.views[pair] == document("there"))
-        #expect(a.desk.count.watching == 0)
+        let id = try #require(SubscriptionID("once"))
+        #expect(subscribe(Envelope.Subscribe(id: id, seconds: 0), romeo).code == .delivered)
         b.set(juliet, "later")
         world.run(for: .seconds(5))
-        #expect(a.service.views[pair] == document("there"))
+        let told = world.sent.filter { $0.source == juliet }
+        #expect(told.map(\.body) == [document("later")])
+        b.set(juliet, "still later")
+        world.run(for: .seconds(5))
+        #expect(world.sent.count { $0.source == juliet } == 1)
+        #expect(b.desk.fetches.isEmpty && b.desk.openFetches.isEmpty && b.desk.fetchWords.isEmpty)
+        #expect(b.desk.fetchesOfDomain.isEmpty && b.desk.fetchCount == 0 && b.desk.fetchedOctets == 0)
+    }
+
+    /// Which of the two sides has lost all that it knew of the pair.
+    enum Lost: CaseIterable { case watchers, presentitys, both }
+
+    @Test(
+        "F.5, RFC2779 3.2.1: a probe for a pair that the desks do not know, or no longer, finds the contact and keeps it",
+        arguments: Lost.allCases
+    )
+    func probesTheUnknown(lost: Lost) {
+        befriend()
+        for node in lost == .both ? [a, b] : lost == .watchers ? [a] : [b] {
+            node.kill()
+            node.wipe()
+        }
+        world.run(for: .seconds(4_000))
+        for node in [a, b] { node.start() }
+        b.service.orders.removeAll()
+        a.service.orders.removeAll()
+        b.set(juliet, "meanwhile")
+        a.tell(.wants(watcher: romeo, presentity: juliet))
+        world.run(for: .seconds(10))
+        #expect(a.service.views[pair] == document("meanwhile"))
+        b.set(juliet, "and from now on")
+        world.run(for: .seconds(2))
+        #expect(a.service.views[pair] == document("and from now on"))
+        #expect(a.service.ends.isEmpty && a.service.granted == [pair])
+        // Where the watcher's side still asks, the service answers for its user; a look asks nobody at all.
+        let asked = b.service.orders.contains { if case .ask = $0 { true } else { false } }
+        #expect(asked == (lost == .presentitys))
+        #expect(!a.service.orders.contains(.approved(watcher: romeo, presentity: juliet)), "nothing new")
+        // And as good as any other: over renewals and kills of either.
+        for node in [a, b] {
+            node.kill()
+            node.start()
+        }
+        world.run(for: .seconds(3_000))
+        b.set(juliet, "much later")
+        world.run(for: .seconds(2))
+        #expect(a.service.views[pair] == document("much later"))
+    }
+
+    @Test("F.5, RFC2779 5.1.16: a probe ends a contact only where the presentity's own service says no")
+    func probeRefused() {
+        a.service.wishes.insert(pair)
+        b.verdict = { _, _ in .deny }
+        a.tell(.wants(watcher: romeo, presentity: juliet))
+        world.run(for: .seconds(10))
+        #expect(a.service.ends.isEmpty, "a rule is not the presentity")
+        b.verdict = { _, _ in .ask }
+        b.setLink(false)
+        a.tell(.wants(watcher: romeo, presentity: juliet))
+        world.run(for: .seconds(30))
+        #expect(a.service.ends.isEmpty, "a service that is away says nothing")
+        b.service.approvals.insert(pair)
+        b.service.states[juliet] = document("there")
+        b.setLink(true)
+        world.run(for: .seconds(320))
+        #expect(a.service.views[pair] == document("there"), "asked again as long as the watcher is there")
+        let other = Pair(watcher: address("paris@a.example"), presentity: juliet)
+        a.tell(.wants(watcher: other.watcher, presentity: juliet))
+        world.run(for: .seconds(10))
+        #expect(a.service.ends[other]?.code == .refused)
+        #expect(b.desk.count.watched == 1 && a.desk.count.watching == 1)
+    }
+
+    @Test("F.5, RFC2779 3.2.1: who comes while the link is down, unheard, sees what is so once it is up")
+    func comesUnheard() {
+        befriend()
+        for isKilled in [false, true] {
+            a.tell(.leaves(watcher: romeo))
+            world.run(for: .seconds(4_000))
+            #expect(a.desk.entries(limit: 1).map(\.state) == [.lapsed])
+            if isKilled { a.kill() } else { a.setLink(false) }
+            b.set(juliet, "now \(isKilled)")
+            a.tell(.wants(watcher: romeo, presentity: juliet))  // nobody hears it
+            world.run(for: .seconds(10))
+            if isKilled { a.start() } else { a.setLink(true) }
+            world.run(for: .seconds(10))
+            #expect(a.service.views[pair] == document("now \(isKilled)"))
+            b.set(juliet, "later \(isKilled)")
+            world.run(for: .seconds(4_000))
+            #expect(a.service.views[pair] == document("later \(isKilled)"))
+        }
+    }
+
+    @Test("F.5: a session of which nothing more is heard ends after long, and one that says something goes on")
+    func sessionsAge() {
+        let c = world.add("c.example") { $0.sessionSeconds = 10_000 }
+        let (silent, alive) = (address("silent@c.example"), address("alive@c.example"))
+        b.set(juliet, "online")
+        for watcher in [silent, alive] { c.watch(watcher, juliet) }
+        for _ in 0..<10 {
+            world.run(for: .seconds(4_000))
+            c.tell(.wants(watcher: alive, presentity: juliet))
+        }
+        let states = c.desk.entries(limit: 2).reduce(into: [:]) { $0[$1.watcher] = $1.state }
+        #expect(states == [silent: .lapsed, alive: .active])
+        c.tell(.wants(watcher: silent, presentity: juliet))
+        world.run(for: .seconds(5))
+        #expect(c.service.views[Pair(watcher: silent, presentity: juliet)] == document("online"))
+    }
+
+    @Test("IMX 4.5.1: the presentity's domain decides how long a lease is, a day too, and the watcher keeps to it")
+    func longLeases() {
+        b.lease = 60...86_400
+        befriend()
+        #expect((86_000...86_400).contains(a.desk.entries(limit: 1).first?.seconds ?? 0))
+        let wishes = { world.sent.count { if case .subscribe = $0.operation { true } else { false } } }
+        world.run(for: .seconds(15 * 3_600))
+        #expect(wishes() == 1)
+        world.run(for: .seconds(5_400))
+        #expect(wishes() == 2, "renewed after sixteen hours")
+    }
+
+    @Test(
+        "RFC2779 5.2.2, IMX 2.5a: a notification that is lost although it was answered is missed at the renewal, and counted"
+    )
+    func lostNotification() {
+        befriend()
+        b.set(juliet, "busy")
+        world.run(for: .seconds(2))
+        #expect(a.desk.counters.drifts == 0)
+        world.swallows = { if case .notify = $0.operation { true } else { false } }
+        b.set(juliet, "lost")
+        world.run(for: .seconds(2))
+        world.swallows = nil
+        #expect(a.service.views[pair] == document("busy"))
+        world.run(for: .seconds(1_800))
+        #expect(a.service.views[pair] == document("lost"))
+        #expect(a.desk.counters.drifts == 1)
+        // A peer that is slow to take one costs retries, and is no drift.
+        world.loss = 60
+        for number in 0..<10 {
+            b.set(juliet, "state \(number)")
+            world.run(for: .seconds(10))
+        }
+        world.loss = 0
+        world.run(for: .seconds(200))
+        #expect(a.service.views[pair] == document("state 9"))
+        #expect(a.desk.counters.drifts == 1)
     }
 
     @Test("C.3-3, RFC2779 5.1.8: a second subscription for a pair is a conflict; nobody else can end the first")
@@ -161,17 +306,39 @@ struct SubscribingTests {
         let other = try #require(SubscriptionID("another"))
         let wish = Envelope.Subscribe(id: other, seconds: 600)
         #expect(subscribe(wish, romeo).code == .conflict)
-        // The right identifier from the wrong watcher is a fetch by somebody who is not approved.
+        // The right identifier from the wrong watcher ends nothing: it is a fetch by somebody who is not approved, or
+        // forgets what is not there.
         let known = try #require(
             world.sent.lazy.compactMap { request -> SubscriptionID? in
                 if case .subscribe(let wish) = request.operation { wish.id } else { nil }
             }.first
         )
-        let cancel = Envelope.Subscribe(id: known, seconds: 0, forgets: true)
-        #expect(subscribe(cancel, address("mallory@a.example")).code == .refused)
+        let cancel = Envelope.Subscribe(id: known, seconds: 0)
+        #expect(subscribe(cancel, address("mallory@a.example")).details?.grantedSeconds == 0)
+        b.drain()
+        world.run(for: .seconds(3))
+        #expect(world.sent.last?.destination == address("mallory@a.example"))
+        guard case .notify(let answer)? = world.sent.last?.operation else {
+            Issue.record("no answer to a fetch")
+            return
+        }
+        #expect(answer.state == .ended(.refused))
+        let forgetting = Envelope.Subscribe(id: known, seconds: 0, forgets: true)
+        #expect(subscribe(forgetting, address("mallory@a.example")) == .delivered)
         b.set(juliet, "still")
         world.run(for: .seconds(1))
         #expect(a.service.views[pair] == document("still"))
+    }
+
+    @Test("C.2, RFC2779 2.3.1: whether a watcher may is looked at before whether another subscription is live")
+    func deniedBeforeConflict() throws {
+        befriend()
+        b.verdict = { _, _ in .deny }
+        let wish = Envelope.Subscribe(id: try #require(SubscriptionID("another")), seconds: 600)
+        #expect(subscribe(wish, romeo).code == .refused)
+        b.drain()
+        world.run(for: .seconds(2))
+        #expect(a.service.views[pair] == nil, "and what is live is shown nothing any more")
     }
 
     private func subscribe(_ wish: Envelope.Subscribe, _ watcher: Address) -> Outcome {

@@ -31,6 +31,10 @@ final class World {
     var latency = Interval.milliseconds(50)
     /// Sees each notification that arrives.
     var onNotification: ((Pair, Envelope.Notification) -> Void)?
+    /// Requests that arrive nowhere and are answered as if they had.
+    var swallows: ((PresenceDesk.Request) -> Bool)?
+    /// Called with what happens, for people who look into one schedule.
+    var log: ((String) -> Void)?
     /// The requests that were sent, for tests that look at them.
     private(set) var sent: [PresenceDesk.Request] = []
 
@@ -48,6 +52,11 @@ final class World {
         node.lease = lease
         nodes[name] = node
         return node
+    }
+
+    /// Has the node speak for another domain too.
+    func alias(_ domain: String, of node: Node) {
+        if let name = Domain(domain) { nodes[name] = node }
     }
 
     func schedule(after interval: Interval, _ body: @escaping () -> Void) {
@@ -77,14 +86,17 @@ final class World {
     /// Carries a request to the other side and its outcome back; pairs keep their order, as they do in lanes.
     func carry(_ request: PresenceDesk.Request, from node: Node) {
         sent.append(request)
+        log?("\(node.domain) sends \(request.operation) \(request.source) -> \(request.destination) \(request.body)")
         let life = node.life
         let answer = { [self] (outcome: Outcome) in
+            log?("  outcome \(outcome.code) of \(request.operation)")
             schedule(after: delay) {
                 guard node.life == life else { return }
                 node.desk.settled(request.token, outcome, at: self.now)
                 node.drain()
             }
         }
+        if swallows?(request) == true { return answer(.delivered) }
         if isLost() { return answer(Outcome(.unavailable)) }
         let lane = Pair(watcher: request.source, presentity: request.destination)
         let arrival = max(laneFree[lane] ?? now, now + delay)
@@ -111,7 +123,13 @@ final class Node {
     private(set) var life = 0
     private(set) var isRunning = true
     /// What stands on disk.
-    private var disk: [SubscriptionRecord.Key: SubscriptionRecord] = [:]
+    private(set) var disk: [SubscriptionRecord.Key: SubscriptionRecord] = [:]
+    /// What the last changes on disk took the place of.
+    private var undo: [(key: SubscriptionRecord.Key, record: SubscriptionRecord?)] = []
+    /// How far the wall clock of this node is from the others'; it counts from the next start.
+    var wallOffset = Interval.zero
+    /// Whether the node hosts its own domain.
+    var isHosting = true
     let service = Service()
     private(set) var isLinked = true
     var verdict: (Address, Address) -> PresenceVerdict = { _, _ in .ask }
@@ -125,8 +143,13 @@ final class Node {
         tick()
     }
 
-    private static func makeDesk(_ settings: PresenceDesk.Settings, _ world: World) -> PresenceDesk {
-        let wall = WallTime(milliseconds: 1_800_000_000_000 + Int64(world.now.nanoseconds / 1_000_000))
+    private static func makeDesk(
+        _ settings: PresenceDesk.Settings,
+        _ world: World,
+        wallOffset: Interval = .zero
+    ) -> PresenceDesk {
+        let milliseconds = (Int64(world.now.nanoseconds) + wallOffset.nanoseconds) / 1_000_000
+        let wall = WallTime(milliseconds: 1_800_000_000_000 + milliseconds)
         let seed = world.generator.next()
         return PresenceDesk(
             settings: settings,
@@ -175,6 +198,7 @@ final class Node {
     func tell(_ event: PresenceEvent) {
         guard isLinked, isRunning else { return }
         attend()
+        world.log?("\(domain) hears \(event)")
         desk.take(event, at: world.now)
         drain()
     }
@@ -187,40 +211,77 @@ final class Node {
             desk.changes = []
             for change in changes { write(change) }
             for request in requests { world.carry(request, from: self) }
-            for order in orders where isLinked { service.take(order).forEach { tell($0) } }
+            for order in orders where isLinked {
+                world.log?("\(domain) orders \(order)")
+                service.take(order).forEach { tell($0) }
+                if case .ask(let presentity, let watcher, _) = order,
+                    let delay = service.thinks?(
+                        Pair(watcher: watcher, presentity: presentity)
+                    )
+                {
+                    world.schedule(after: delay) { [self] in sayYes(presentity, watcher) }
+                }
+            }
         }
+    }
+
+    /// A user makes up his mind, whether or not anybody hears it.
+    private func sayYes(_ presentity: Address, _ watcher: Address) {
+        service.approvals.insert(Pair(watcher: watcher, presentity: presentity))
+        tell(.approves(presentity: presentity, watcher: watcher))
+        let state = service.states[presentity] ?? .none
+        tell(.publishes(presentity: presentity, watcher: watcher, state: state))
     }
 
     private func attend() {
         desk.verdict = { [unowned self] in verdict($0, $1) }
         desk.lease = { [unowned self] _ in lease }
+        desk.isHosted = { [unowned self] _ in isHosting }
     }
 
     private func write(_ change: SubscriptionChange) {
+        undo.append((change.key, disk[change.key]))
+        if undo.count > 64 { undo.removeFirst(32) }
         switch change {
         case .save(let record): disk[record.key] = record
         case .remove(let key): disk[key] = nil
         }
     }
 
-    /// Ends the process as SIGKILL would; what is on disk stays.
-    func kill() {
+    /// Ends the process as SIGKILL would; what is on disk stays, but for the last changes that were not committed.
+    ///
+    /// What a user here began in that moment, or what ended in it, is not among them: nobody would say it again.
+    func kill(losing count: Int = 0) {
+        guard isRunning else { return }
         isRunning = false
         life += 1
+        for (key, record) in undo.suffix(count).reversed() {
+            let cancelling = SubscriptionRow.Flags.cancelling.rawValue
+            let forgotten = SubscriptionRow.Flags.forgotten.rawValue
+            let end = key.side == .watching ? cancelling : forgotten
+            let isEnd = disk[key].map { $0.flags & end != 0 } ?? true
+            if isEnd || (key.side == .watching && record == nil) { continue }
+            disk[key] = record
+        }
+        undo.removeAll()
     }
+
+    /// Takes all that is on disk away.
+    func wipe() { disk = [:] }
 
     /// Starts another process. The service's link comes up with it.
     func start() {
         guard !isRunning else { return }
         isRunning = true
         life += 1
-        desk = Self.makeDesk(settings, world)
+        desk = Self.makeDesk(settings, world, wallOffset: wallOffset)
         attend()
         for record in disk.values.sorted(by: { "\($0.key)" < "\($1.key)" }) {
             desk.restore(record)
         }
         tick()
         desk.linkChanged(of: [domain], isUp: isLinked, at: world.now)
+        desk.rulesChanged(at: world.now)
         drain()
     }
 
@@ -230,6 +291,8 @@ final class Node {
         desk.linkChanged(of: [domain], isUp: isUp, at: world.now)
         drain()
     }
+
+    func note(_ text: String) { world.log?("\(domain): \(text), running \(isRunning), linked \(isLinked)") }
 
     func reviewRules() {
         attend()
@@ -260,6 +323,26 @@ final class Node {
         }
     }
 
+    /// Changes a user's state and tells it to all at once, as simple services do.
+    func broadcast(_ user: Address, _ state: String?) {
+        service.states[user] = state.map { Body.entity(ByteBuffer(string: $0)) }
+        tell(.publishes(presentity: user, watcher: nil, state: service.states[user] ?? .none))
+    }
+
+    /// The last session of a user ends.
+    func leave(_ user: Address) {
+        service.absent.insert(user)
+        tell(.leaves(watcher: user))
+    }
+
+    /// A user's first session begins: the server probes for those whom the user may see.
+    func come(_ user: Address) {
+        guard service.absent.remove(user) != nil else { return }
+        for pair in service.granted.sorted(by: { "\($0)" < "\($1)" }) where pair.watcher == user {
+            tell(.wants(watcher: user, presentity: pair.presentity))
+        }
+    }
+
     func refuse(_ presentity: Address, _ watcher: Address) {
         service.approvals.remove(Pair(watcher: watcher, presentity: presentity))
         tell(.refuses(presentity: presentity, watcher: watcher))
@@ -280,6 +363,10 @@ final class Service {
     var ends: [Pair: Outcome] = [:]
     /// Whether users here say yes, no, or nothing.
     var answer: ((Pair) -> Bool?) = { _ in true }
+    /// How long users here think before they say yes to somebody whom ``answer`` says nothing to; nil for ever.
+    var thinks: ((Pair) -> Interval?)?
+    /// Users without a session.
+    var absent: Set<Address> = []
     var orders: [PresenceOrder] = []
 
     func take(_ order: PresenceOrder) -> [PresenceEvent] {
@@ -287,7 +374,8 @@ final class Service {
         switch order {
         case .ask(let presentity, let watcher, _):
             let pair = Pair(watcher: watcher, presentity: presentity)
-            guard let isApproved = answer(pair) else { return [] }
+            // Servers answer for a user who has said yes before.
+            guard let isApproved = approvals.contains(pair) ? true : answer(pair) else { return [] }
             guard isApproved else { return [.refuses(presentity: presentity, watcher: watcher)] }
             approvals.insert(pair)
             return [

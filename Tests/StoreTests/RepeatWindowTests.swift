@@ -70,6 +70,19 @@ struct RepeatWindowTests {
         _ = try slot(window.admit(message("3"), now: now))
     }
 
+    @Test("RFC2779 5.4.2: an entry that the process before made a second ahead of the present is still a repeat")
+    func ahead() throws {
+        let path = NSTemporaryDirectory() + "repeat-window-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        do {
+            let window = try RepeatWindow(path: path, capacity: 1024, now: now)
+            _ = try slot(window.admit(message("1"), now: now + .seconds(2)))
+        }
+        let window = try RepeatWindow(path: path, capacity: 1024, now: now)
+        #expect(try window.admit(message("1"), now: now) == .pending)
+        #expect(try window.find(message("1"), now: now) == .pending)
+    }
+
     @Test("bounds: a full window gives up its oldest entries and counts them")
     func overflow() throws {
         let window = try RepeatWindow(path: nil, capacity: 1024, now: now)

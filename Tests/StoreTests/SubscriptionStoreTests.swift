@@ -48,4 +48,17 @@ struct SubscriptionStoreTests {
         #expect(Set(found) == expected)
         #expect(database.lostChanges == 0)
     }
+
+    @Test("A.1-2, S42: where the disk is too slow for what is new, what is over is still taken")
+    func removalsHaveRoom() throws {
+        var pending = StateDatabase.Pending()
+        let limit = 20
+        pending.changesLimit = limit
+        pending.take(try (0..<limit + 10).map { .save(try record($0)) })
+        #expect(pending.changes.count == limit && pending.lostChanges == 10)
+        pending.take([.remove(try record(limit + 5).key), .remove(try record(3).key), .save(try record(4, flags: 9))])
+        #expect(pending.changes.count == limit + 1 && pending.lostChanges == 10)
+        #expect(pending.changes[try record(limit + 5).key] == .remove(try record(limit + 5).key))
+        #expect(pending.changes[try record(4).key] == .save(try record(4, flags: 9)))
+    }
 }

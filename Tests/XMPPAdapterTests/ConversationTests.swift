@@ -207,6 +207,7 @@ struct ReceiptTests {
     func written(_ stage: Envelope.Report.Stage, _ expected: String) {
         var bench = Bench()
         bench.bringUp()
+        bench.knowSent("7~m1")
         let report = Bench.message(id: "r1") {
             $0.operation = .report(.init(about: identifier("7~m1"), outcome: .delivered, stage: stage))
             $0.body = .none

@@ -224,6 +224,8 @@ struct DeliveryTests {
     func report() {
         var bench = Bench()
         bench.bringUp()
+        bench.knowSent("7~m1")
+        bench.knowSent("8~m2")
         let failed = Bench.message {
             $0.operation = .report(.init(about: identifier("7~m1"), outcome: Outcome(.refused)))
         }
@@ -242,6 +244,33 @@ struct DeliveryTests {
         bench.server.send(pong(1))
         bench.server.send(pong(2))
         #expect(bench.host.order.count == 3)
+    }
+
+    @Test("F.4, F.6: a report about a message that was never sent from here says nothing to anybody")
+    func unknownReport() {
+        var bench = Bench()
+        bench.bringUp()
+        bench.server.send("<message from='alice@a.example/x' to='ben@b.example' id='7'><body>hello</body></message>")
+        let sent = bench.host.submissions[0].envelope.messageID
+        let words: [(OutcomeCode, Envelope.Report.Stage)] = [
+            (.refused, .delivery), (.delivered, .delivery), (.delivered, .display),
+        ]
+        for (code, stage) in words {
+            // Not to Bob, and not this one.
+            for about in [sent, identifier("7~m9")] {
+                let report = Bench.message(id: "\(code)\(stage)\(about)") {
+                    $0.operation = .report(.init(about: about, outcome: Outcome(code, "buy here"), stage: stage))
+                }
+                let tickets = bench.deliver([report])
+                #expect(bench.host.settlements[tickets[0]] == .delivered)
+            }
+        }
+        #expect(!bench.server.take().contains("<message") && bench.host.counts == [.report: 6])
+        let report = Bench.message(from: "ben@b.example") {
+            $0.operation = .report(.init(about: sent, outcome: Outcome(.refused)))
+        }
+        _ = bench.deliver([report])
+        #expect(bench.server.take().contains("<message type='error' from='ben@b.example'"))
     }
 }
 

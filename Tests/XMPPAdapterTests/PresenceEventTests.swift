@@ -116,6 +116,18 @@ struct PresenceEventTests {
         #expect(bench.wait(60).isEmpty)
     }
 
+    @Test("F.5: who has left has left, however often watchers ask and the server says that nobody is there")
+    func asked() {
+        let bench = PresenceBench()
+        _ = bench.receive(stanza() + stanza(type: "unavailable"))
+        var events: [PresenceEvent] = []
+        for number in 1...4 {
+            events += bench.wait(3)
+            events += bench.receive(stanza(type: "unavailable", resource: nil, to: "w\(number)@b.example"))
+        }
+        #expect(events.contains(.leaves(watcher: alice)))
+    }
+
     @Test("F.5: a probe that the server does not answer means that nobody is there, one that it answers does not")
     func silence() {
         let bench = PresenceBench()

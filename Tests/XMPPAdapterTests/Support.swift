@@ -193,6 +193,11 @@ struct Bench {
         _ = server.take()
     }
 
+    /// Has the adapter know that Alice sent Bob a message.
+    func knowSent(_ id: String, to peer: String = "bob@b.example") {
+        adapter.conversations.noteSent(identifier(id), from: address("alice@a.example"), to: address(peer))
+    }
+
     /// Answers every ping until none comes any more.
     func confirm() {
         var pings = server.takePings()

@@ -129,6 +129,9 @@ struct Patience<Element: Hashable> {
         return fresh.insert(element).inserted && old.remove(element) == nil
     }
 
+    /// Whether something about `element` is waited for.
+    func contains(_ element: Element) -> Bool { fresh.contains(element) || old.contains(element) }
+
     /// Something came.
     mutating func remove(_ element: Element) {
         if !fresh.isEmpty { fresh.remove(element) }

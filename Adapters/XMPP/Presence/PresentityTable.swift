@@ -2,6 +2,8 @@
 import EnvelopeModel
 import XMLStream
 
+import struct NIOCore.ByteBuffer
+
 /// The resources of a local user as one watcher or many have been told of them.
 final class PresenceView {
     /// Those that are there, in the order in which they came; at least one.
@@ -109,6 +111,11 @@ struct PresentityTable {
             farewells.note(step.published, of: presentity.user, to: parties.foreign)
         }
         return Change(state: step.published, hasLeft: forget(user: parties.user, watcher: parties.foreign))
+    }
+
+    /// A device of a user that a watcher has been told of; the resource is nil where the user as a whole is there.
+    func device(of user: Address, for watcher: Address) -> ByteBuffer?? {
+        presentities[user]?.watchers[watcher]?.states.first.map(\.resource)
     }
 
     /// Forgets what a watcher was told, and says whether nobody abroad sees anything of the user any more.

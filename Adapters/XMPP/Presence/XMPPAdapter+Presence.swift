@@ -60,6 +60,7 @@ extension XMPPAdapter {
             if id.readableBytes <= MessageReader.fieldLimit, memory.asked.count < PresenceMemory.limit {
                 memory.asked[pair] = ByteBuffer(bytes: id.readableBytesView)
             }
+            note(nick(stanza), of: user)
             memory.add(.asks(watcher: user, presentity: foreign, name: nick(stanza)))
         case .unsubscribe:
             memory.asked[pair] = nil
@@ -104,7 +105,8 @@ extension XMPPAdapter {
             : memory.told.unavailable(stanza, parties, language: language, now: now, lost: lost)
         let (user, foreign) = parties.detached()
         if let state = change.state { memory.add(.publishes(presentity: user, watcher: foreign, state: state)) }
-        if change.hasLeft, memory.departures.insert(user) {
+        // To be told once more, by the answer to a watcher's probe, is not to come back, and begins no new wait.
+        if change.hasLeft, !memory.departures.contains(user), memory.departures.insert(user) {
             askWhetherThere(parties)
             tickPresence()
         }

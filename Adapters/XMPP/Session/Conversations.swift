@@ -15,6 +15,7 @@ struct Conversations {
     private var identifiers = Recent<MessageID>(limit: limit)
     /// The ids that could not become part of the message identifier.
     private var oddities = Recent<ByteBuffer>(limit: 1_024)
+    private var sent = Recent<Bool>(limit: 65_536)
     private var told = Recent<ChatState>(limit: limit)
     private var understood = Recent<Bool>(limit: limit)
 
@@ -37,6 +38,16 @@ struct Conversations {
         let view = messageID.octets.readableBytesView
         guard let end = view.lastIndex(of: UInt8(ascii: "~")), end > view.startIndex else { return messageID.octets }
         return messageID.octets.getSlice(at: view.startIndex, length: end - view.startIndex) ?? messageID.octets
+    }
+
+    /// Notes that a local user sent a message, so that reports about it are believed.
+    mutating func noteSent(_ messageID: MessageID, from source: Address, to peer: Address) {
+        sent[Conversations.key(source, peer, messageID.octets)] = true
+    }
+
+    /// Whether a local user has sent that message to `peer`, as far as is remembered.
+    func hasSent(_ messageID: MessageID, from source: Address, to peer: Address) -> Bool {
+        sent[Conversations.key(source, peer, messageID.octets)] == true
     }
 
     // MARK: Chat states

@@ -59,6 +59,8 @@ extension XMPPAdapter {
             host.note(envelope.trace, "lost " + losses.map(\.description).joined(separator: "; "))
         }
         _ = conversations.admit(envelope)
+        conversations.noteSent(envelope.messageID, from: envelope.source, to: envelope.destination)
+        note(envelope.details?.sourceName, of: envelope.source)
         if let id = stanza.attribute(Names.id), id.readableBytes > 0 {
             let isOdd = envelope.nativeID != nil
             conversations.note(envelope.messageID, id: id, isOdd: isOdd, from: envelope.source, to: read.destination)
@@ -136,32 +138,8 @@ extension XMPPAdapter {
 
     // MARK: Requests
 
-    private func receivedRequest(_ stanza: XMLElement) {
-        if stanza.attribute(Names.type, is: "result") || stanza.attribute(Names.type, is: "error") {
-            if !takeAnswer(stanza), !takeAnswerOfDevice(stanza) { drop(.strayAnswer, stanza) }
-            return
-        }
-        guard let header = StanzaHeader(stanza, .iq) else { return drop(.malformed, stanza) }
-        let isGet = stanza.attribute(Names.type, is: "get")
-        let isOurs = JID(header.to, names: addresses.names).map {
-            $0.domain == settings.component && $0.localPart == nil
-        }
-        let request = stanza.children.first { $0.name != Names.error }
-        if isOurs == true, isGet, request?.name == Names.ping {
-            reply { ReplyWriter.writeResult("", answering: header, to: &$0) }
-        } else if isOurs == true, isGet, let request, request.name == Names.discoInfo,
-            request.attribute(Names.node) == nil
-        {
-            reply { ReplyWriter.writeResult(Features.discoInfo, answering: header, to: &$0) }
-        } else {
-            // RFC 6120 §8.2.3: every request is answered.
-            drop(.unknownRequest, stanza)
-            answer(Outcome(.notUnderstood, "this request is not known here"), header)
-        }
-    }
-
     /// Whether an answer came from the server that we ping, and to one of our pings.
-    private func takeAnswer(_ stanza: XMLElement) -> Bool {
+    func takeAnswer(_ stanza: XMLElement) -> Bool {
         let prefix = "imx-ping-"
         guard let id = stanza.string(Names.id), id.hasPrefix(prefix),
             let number = UInt64(id.dropFirst(prefix.utf8.count), radix: 16),
@@ -185,6 +163,10 @@ extension XMPPAdapter {
                 senders.release(envelope.destination)
             }
             guard let header = submissions.remove(settlement.token) else { continue }
+            if let question = requests.removeValue(forKey: settlement.token) {
+                answer(question, settlement.outcome, header)
+                continue
+            }
             if settlement.outcome.disposition != .delivered { answer(settlement.outcome, header) }
         }
         link?.flush()

@@ -113,6 +113,13 @@ extension XMPPAdapter {
             host.settle(delivery.ticket, Outcome(.notUnderstood, "the operation is not carried to XMPP"))
             return
         }
+        // Anybody may report about anything; what was never sent from here has not failed, nor was it read.
+        let (user, peer) = (delivery.envelope.destination, delivery.envelope.source)
+        guard conversations.hasSent(report.messageID, from: user, to: peer) else {
+            host.count(.report)
+            host.settle(delivery.ticket, .delivered)
+            return
+        }
         let result = writer.writeReport(
             report,
             of: delivery.envelope,

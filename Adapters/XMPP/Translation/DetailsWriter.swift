@@ -115,6 +115,9 @@ struct DetailsWriter {
             losses.append(Loss("message-type", reason: "not known; sent as normal"))
         }
         if details.nativeID != nil { losses.append(Loss("native-id", reason: Losses.notCarried)) }
-        if !details.attributes.isEmpty { losses.append(Loss("attributes", reason: Losses.notCarried)) }
+        // What is good for a while has been kept by the core, which answers with it.
+        if details.attributes.contains(where: { $0.seconds == nil }) {
+            losses.append(Loss("attributes", reason: Losses.notCarried))
+        }
     }
 }

@@ -21,6 +21,7 @@ enum Names {
     static let discoInfo = XMLName(rawValue: 16)
     static let delay = XMLName(rawValue: 17)
     static let nick = XMLName(rawValue: 18)
+    static let discoItems = XMLName(rawValue: 19)
     static let streamText = XMLName(rawValue: 28)
 
     static let from = XMLName(rawValue: 40)
@@ -32,12 +33,16 @@ enum Names {
     static let stamp = XMLName(rawValue: 46)
     static let code = XMLName(rawValue: 47)
     static let node = XMLName(rawValue: 48)
+    /// The attribute that names a feature.
+    static let variable = XMLName(rawValue: 49)
 
     static let component = "jabber:component:accept"
     static let streams = "http://etherx.jabber.org/streams"
     static let stanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
     static let streamErrors = "urn:ietf:params:xml:ns:xmpp-streams"
     static let outcomes = "urn:imx:outcome:0"
+    static let cards = "vcard-temp"
+    static let discoveries = "http://jabber.org/protocol/disco#info"
 
     /// Whether a namespace is that of streams and stanzas themselves: what stands in it is said by the protocol, and is
     /// never an extension that is carried.
@@ -67,7 +72,8 @@ enum Names {
     private static var extensions: [XMLVocabulary.Entry] {
         [
             .init(ping, "urn:xmpp:ping", "ping"),
-            .init(discoInfo, "http://jabber.org/protocol/disco#info", "query"),
+            .init(discoInfo, discoveries, "query"),
+            .init(discoItems, "http://jabber.org/protocol/disco#items", "query"),
             .init(delay, "urn:xmpp:delay", "delay"), .init(nick, "http://jabber.org/protocol/nick", "nick"),
         ]
     }
@@ -77,6 +83,7 @@ enum Names {
             .init(from, "", "from"), .init(to, "", "to"), .init(id, "", "id"), .init(type, "", "type"),
             .init(lang, "http://www.w3.org/XML/1998/namespace", "lang"), .init(parent, "", "parent"),
             .init(stamp, "", "stamp"), .init(code, "", "code"), .init(node, "", "node"),
+            .init(variable, "", "var"),
         ]
     }
 }

@@ -20,6 +20,11 @@ extension AggregatorCore {
         directory[domain]?.domainClass.lease ?? DomainClass().lease
     }
 
+    /// The bounds of the lane between two domains, of which one at least is here.
+    func laneLimits(from source: Domain, to destination: Domain) -> LaneLimits {
+        (directory[destination] ?? directory[source])?.domainClass.laneLimits ?? LaneLimits()
+    }
+
     // MARK: From adapters
 
     func presence(_ events: [PresenceEvent], from port: AdapterPort) {
@@ -53,12 +58,14 @@ extension AggregatorCore {
     func presenceMoved(_ domains: Set<Domain>) {
         guard let desk else { return }
         turn {
-            var (up, down): ([Domain], [Domain]) = ([], [])
+            var (up, down, gone, back): ([Domain], [Domain], [Domain], [Domain]) = ([], [], [], [])
             for domain in domains {
+                if directory[domain] == nil { gone.append(domain) } else { back.append(domain) }
                 let port = directory[domain].flatMap { row in ports.first { $0.name == row.adapter } }
                 // A domain that is gone has nobody to wait for.
                 if port.map({ $0.linkState == .up }) ?? true { up.append(domain) } else { down.append(domain) }
             }
+            desk.hostingChanged(gone: gone, back: back, at: now)
             // One walk over the rows for all of them.
             if !up.isEmpty { desk.linkChanged(of: up, isUp: true, at: now) }
             if !down.isEmpty { desk.linkChanged(of: down, isUp: false, at: now) }
@@ -101,7 +108,11 @@ extension AggregatorCore {
                 at: now
             )
             guard outcome.code == .delivered else { return outcome }
-            attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
+            if notification.state == .active {
+                attributeCache.forgetState(of: envelope.source, for: envelope.destination)
+            } else {
+                attributeCache.forget(envelope.source, for: envelope.destination)  // RFC 2779 3.3.3
+            }
             if envelope.hasDetails { attributeCache.keep(envelope, now: now) }
             return outcome
         default: return Outcome(.notUnderstood)

@@ -14,10 +14,11 @@ extension AggregatorCore {
     }
 
     /// What is told to a user here whose wish to see somebody is turned away; nil where the event may pass. The desk's
-    /// own renewals are no wishes, and the gate is not asked about them.
+    /// own renewals are no wishes, and the gate is not asked about them; nor is it about a wish that stands already, which
+    /// the desk answers as before.
     func refusalByPolicy(of event: PresenceEvent) -> PresenceOrder? {
         guard let gate, case .asks(let watcher, let presentity, _) = event, let id = SubscriptionID("ask"),
-            let messageID = MessageID("ask")
+            let messageID = MessageID("ask"), desk?.hasAsked(watcher, presentity) != true
         else { return nil }
         let wish = Envelope(
             operation: .subscribe(.init(id: id, seconds: 1)),

@@ -42,6 +42,7 @@ struct AttributeCache {
         let key = Key(requester: requester.detached, subject: subject.detached)
         var entry = entries[key] ?? Entry(attributes: [:])
         octets -= entries[key]?.octets ?? 0
+        entry.attributes = entry.attributes.filter { $0.value.until > now }
         for attribute in attributes {
             guard let seconds = attribute.seconds, seconds > 0, let value = attribute.value,
                 value.readableBytes <= Self.valueLimit, attribute.key.utf8.count <= Attribute.keyLimit,
@@ -52,7 +53,7 @@ struct AttributeCache {
             let until = now + .seconds(Int(min(seconds, Self.secondsLimit)))
             entry.attributes[attribute.key] = (kept, until)
         }
-        guard !entry.attributes.isEmpty else { return }
+        guard !entry.attributes.isEmpty else { return entries[key] = nil }
         if octets + entry.octets > Self.octetLimit || (entries.count >= Self.limit && entries[key] == nil) {
             entries.removeAll()
             octets = 0
@@ -61,9 +62,20 @@ struct AttributeCache {
         entries[key] = entry
     }
 
-    /// Forgets what is known of `subject`; a notification says that something is different now (RFC 2779 3.3.3).
+    /// Forgets what is known of `subject`, who is no longer to be seen (RFC 2779 3.3.3).
     mutating func forget(_ subject: Address, for requester: Address) {
         octets -= entries.removeValue(forKey: Key(requester: requester, subject: subject))?.octets ?? 0
+    }
+
+    /// Forgets what depends on whether `subject` is there: a notification says that it is different now (RFC 2779
+    /// 3.3.2, IMX-1 §7.7).
+    mutating func forgetState(of subject: Address, for requester: Address) {
+        let key = Key(requester: requester, subject: subject)
+        guard var entry = entries[key] else { return }
+        octets -= entry.octets
+        for name in ["presence", "ua.capabilities"] { entry.attributes[name] = nil }
+        entries[key] = entry.attributes.isEmpty ? nil : entry
+        octets += entries[key]?.octets ?? 0
     }
 
     /// The attributes under `keys`, if all of them are known and good.

@@ -15,6 +15,8 @@ final class PresenceAgent: Adapter {
     /// and must not fill it.
     private var shares: [Pair: Share] = [:]
     private static let shareLimit = 1_024
+    /// What an envelope weighs beside its body, at least.
+    private static let overhead = 256
     /// The most that waits for one pair; the desk tries the rest again later.
     private static let waitingLimit = 100_000
     private var open: [UInt64: Open] = [:]
@@ -28,11 +30,30 @@ final class PresenceAgent: Adapter {
     private struct Open {
         let token: UInt64
         let pair: Pair
+        let octets: Int
     }
 
     private struct Share {
         var underWay = 0
+        var octets = 0
         var waiting: CircularBuffer<PresenceDesk.Request> = []
+    }
+
+    /// A quarter of what the pair's lane holds, and always one.
+    private func hasRoom(_ pair: Pair, _ request: PresenceDesk.Request) -> Bool {
+        guard let share = shares[pair], share.underWay > 0 else { return true }
+        let limits = core.laneLimits(from: pair.source, to: pair.destination)
+        return share.underWay < min(Self.shareLimit, limits.messages / 4)
+            && share.octets + octets(request) <= limits.octets / 4
+    }
+
+    private func octets(_ request: PresenceDesk.Request) -> Int {
+        request.source.octetCount + request.destination.octetCount + request.body.octetCount + Self.overhead
+    }
+
+    private func take(_ pair: Pair, _ request: PresenceDesk.Request) {
+        shares[pair, default: Share()].underWay += 1
+        shares[pair]?.octets += octets(request)
     }
 
     init(host: any AdapterHost, core: AggregatorCore) {
@@ -55,12 +76,16 @@ final class PresenceAgent: Adapter {
             desk.settled(open.token, settlement.outcome, at: host.scheduler.now)
             // In its place: a copy of the share would copy all that waits.
             shares[open.pair]?.underWay -= 1
-            if let request = shares[open.pair]?.waiting.popFirst() {
-                shares[open.pair]?.underWay += 1
+            shares[open.pair]?.octets -= open.octets
+            while let request = shares[open.pair]?.waiting.first {
+                let isCurrent = desk.isCurrent(request.token)
+                guard !isCurrent || hasRoom(open.pair, request) else { break }
+                shares[open.pair]?.waiting.removeFirst()
+                guard isCurrent else { continue }  // what it was about is over
+                take(open.pair, request)
                 next.append(request)
-            } else if shares[open.pair]?.underWay == 0 {
-                shares[open.pair] = nil
             }
+            if shares[open.pair]?.underWay == 0 { shares[open.pair] = nil }
         }
         if !next.isEmpty { submit(next) }
     }
@@ -69,8 +94,8 @@ final class PresenceAgent: Adapter {
         var now: [PresenceDesk.Request] = []
         for request in requests {
             let pair = Pair(source: request.source.domain, destination: request.destination.domain)
-            if shares[pair, default: Share()].underWay < Self.shareLimit {
-                shares[pair, default: Share()].underWay += 1
+            if shares[pair]?.waiting.isEmpty ?? true, hasRoom(pair, request) {
+                take(pair, request)
                 now.append(request)
             } else if let count = shares[pair]?.waiting.count, count < Self.waitingLimit {
                 shares[pair]?.waiting.append(request)
@@ -87,7 +112,7 @@ final class PresenceAgent: Adapter {
             requests.map { request in
                 lastToken += 1
                 let pair = Pair(source: request.source.domain, destination: request.destination.domain)
-                open[lastToken] = Open(token: request.token, pair: pair)
+                open[lastToken] = Open(token: request.token, pair: pair, octets: octets(request))
                 var envelope = Envelope(
                     operation: request.operation,
                     source: request.source,
@@ -96,14 +121,21 @@ final class PresenceAgent: Adapter {
                     trace: host.makeTraceID(),
                     body: request.body
                 )
-                if let name = request.name {
-                    var details = Envelope.Details()
-                    details.sourceName = name
-                    envelope.details = details
-                }
+                if let details = details(of: request) { envelope.details = details }
                 return Submission(token: lastToken, envelope: envelope)
             }
         )
+    }
+
+    private func details(of request: PresenceDesk.Request) -> Envelope.Details? {
+        // A state without a document is told to those too who are to learn nothing more.
+        let alias =
+            request.body == .none ? nil : core.ridingAlias(of: request.source, for: request.destination)
+        guard request.name != nil || alias != nil else { return nil }
+        var details = Envelope.Details()
+        details.sourceName = request.name
+        if let alias { details.attributes = [alias] }
+        return details
     }
 
     func stop(by deadline: Instant, completion: @escaping () -> Void) { completion() }

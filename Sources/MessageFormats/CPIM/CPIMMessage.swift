@@ -40,6 +40,8 @@ public struct CPIMMessage: Sendable, Hashable {
     public internal(set) var contentHeaders: [HeaderField] = []
     /// The content, octet for octet.
     public internal(set) var content = ByteBuffer()
+    /// Where in the octets the message headers begin: how many the MIME headers of the object take.
+    public internal(set) var messageStart = 0
     /// What is wrong, by line. A strict reader refuses an object that has any.
     public internal(set) var findings: [CPIMFinding] = []
 
@@ -93,6 +95,11 @@ public struct CPIMMessage: Sendable, Hashable {
     public func unmet(understood: Set<Feature>) -> [Feature] {
         // RFC 3862 §4.6: a name without a namespace cannot be understood.
         required.filter { $0.namespace == nil || !understood.contains($0) }
+    }
+
+    /// The first value of the header `name` in `namespace`, escapes undone; nil where there is none.
+    public func value(of name: String, in namespace: String) -> String? {
+        headers.first { $0.name == name && $0.namespace == namespace }?.value
     }
 
     private func addresses(_ name: String) -> [CPIMAddress] {

@@ -25,6 +25,7 @@ struct CPIMReader {
 
     mutating func read(into message: inout CPIMMessage, from start: CPIMMessage.Start) throws(CPIMError) {
         if start == .objectHeaders { message.objectHeaders = try contentHeaders(&message) }
+        message.messageStart = offset
         switch try messageHeaders(&message) {
         case .emptyLine, .contentHeader: message.contentHeaders = try contentHeaders(&message)
         case .end:

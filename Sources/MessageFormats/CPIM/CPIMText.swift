@@ -55,6 +55,26 @@ enum CPIMText {
         }
     }
 
+    /// The text as it may stand in a value: of what RFC 3862 §2.3.2 has escapes for, only what needs one is escaped.
+    static func escaped(_ text: Substring.UnicodeScalarView, andQuotes: Bool = false) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text {
+            switch scalar {
+            case "\\": result += "\\\\".unicodeScalars
+            case "\"" where andQuotes: result += "\\\"".unicodeScalars
+            case "\u{8}": result += "\\b".unicodeScalars
+            case "\t": result += "\\t".unicodeScalars
+            case "\n": result += "\\n".unicodeScalars
+            case "\r": result += "\\r".unicodeScalars
+            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
+                let digits = String(scalar.value, radix: 16, uppercase: true)
+                result += "\\u\(String(repeating: "0", count: 4 - digits.utf8.count))\(digits)".unicodeScalars
+            default: result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+
     /// A name from outside as it may stand in a message for people.
     static func shown(_ text: String) -> String {
         String(

@@ -71,22 +71,22 @@ extension SubscriptionsReport {
     private static let lineLimit = 100_000
 
     init(_ desk: PresenceDesk, of text: String?, limit: Int) throws {
-        let matches: (Address) -> Bool
+        let selection: PresenceDesk.Selection
         if let text {
             if text.contains("@") {
                 guard let user = Address(text) else {
                     throw CommandFailure("\"\(text)\" is not an address: local@domain")
                 }
-                matches = { $0 == user }
+                selection = .user(user)
             } else {
                 guard let domain = Domain(text) else { throw CommandFailure("\"\(text)\" is not a domain name") }
-                matches = { $0.domain == domain }
+                selection = .domain(domain)
             }
         } else {
-            matches = { _ in true }
+            selection = .all
         }
         let limit = min(max(1, limit), Self.lineLimit)
-        let found = desk.entries(limit: limit + 1, where: matches)
+        let found = desk.entries(limit: limit + 1, of: selection)
         self.init(
             watched: desk.count.watched,
             watching: desk.count.watching,

@@ -20,6 +20,8 @@ enum ControlRequest: Codable, Sendable, Hashable {
     case rules(RuleQuestion)
     /// Who watches whom: all, a user's or a domain's.
     case subscriptions(of: String?, limit: Int)
+    /// What a user or a domain says of itself to somebody here.
+    case attributes(subject: String, keys: [String], requester: String?)
 }
 
 /// What the aggregator answers: one line of JSON for each request, in the order of the requests.
@@ -40,6 +42,8 @@ enum ControlResponse: Codable, Sendable, Hashable {
     case rules(RuleReport)
     /// Who watches whom.
     case subscriptions(SubscriptionsReport)
+    /// What was said for each key.
+    case attributes(AttributesReport)
     /// The request could not be carried out; nothing was sent.
     case refused(String)
 }

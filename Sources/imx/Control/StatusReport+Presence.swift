@@ -10,6 +10,7 @@ extension StatusReport {
             Count(name: "watched", count: UInt64(desk.count.watched)),
             Count(name: "watching", count: UInt64(desk.count.watching)),
             Count(name: "notifications", count: counters.notifications),
+            Count(name: "cut", count: counters.cut),
             Count(name: "renewals", count: counters.renewals),
             Count(name: "lapsed", count: counters.lapsed),
             Count(name: "drifts-mended", count: counters.drifts),

@@ -40,6 +40,52 @@ struct RuleReport: Codable, Sendable, Hashable {
     var contactVerdict: String?
     /// The rule that would decide then.
     var contactRule: RuleLine?
+    /// What first contact and budgets say where no rule turns the party away.
+    var outlook: OutlookReport?
+}
+
+/// What first contact and budgets say to a case (IMX 6.4).
+struct OutlookReport: Codable, Sendable, Hashable {
+    /// The code that the party would get now; nil where it would be let in.
+    var code: UInt16?
+    /// Why.
+    var reason: String?
+    /// Seconds after which another try makes sense.
+    var retryAfter: UInt32?
+    /// The class of the owner's domain, and its word about strangers: `allow`, `limit`, `refuse`.
+    var ownerClass: String
+    var firstContact: String
+    /// The class whose budgets the party is under.
+    var partyClass: String
+    /// Whether the party is exempt from budgets and from the rule about strangers.
+    var isExempt: Bool
+    /// Whether the owner knows the party.
+    var isKnown: Bool
+
+    init(_ outlook: SpamGuard.Outlook) {
+        let outcome = outlook.refusal?.outcome
+        code = outcome?.code.rawValue
+        reason = outcome?.text
+        retryAfter = outcome?.details?.retryAfter
+        ownerClass = outlook.recipientClass
+        firstContact = outlook.firstContact
+        partyClass = outlook.senderClass
+        isExempt = outlook.isExempt
+        isKnown = outlook.isKnown
+    }
+}
+
+extension RuleBook.Action {
+    /// What the action costs as; nil for what no budget counts.
+    fileprivate var kind: SpamGuard.Kind? {
+        switch self {
+        case .message: .message
+        case .subscribe: .subscribe
+        case .fetch: .fetch
+        case .attributes: .attributes
+        case .watchers: nil
+        }
+    }
 }
 
 extension RuleQuestion {
@@ -77,8 +123,14 @@ extension RuleQuestion {
         guard configuration.domains.contains(where: { $0.domain == case_.owner.domain }) else {
             throw CommandFailure(Self.notHosted(case_.owner))
         }
-        let book = PolicyTables(configuration).rules
+        let tables = PolicyTables(configuration)
+        let book = tables.rules
         var report = Self.report(book, case_, isContact: isContact)
+        let gate = Gate(tables)
+        let hosted = Set(configuration.domains.map(\.domain))
+        gate.isHosted = { hosted.contains($0) }
+        gate.knows = { _, _ in isContact }
+        Self.look(&report, gate, case_, now: .start)
         if !isContact {
             let other = Self.report(book, case_, isContact: true)
             if other.rules.first != report.rules.first {
@@ -90,12 +142,14 @@ extension RuleQuestion {
     }
 
     /// What the running aggregator decides.
-    func answer(by gate: Gate, isHosted: (Domain) -> Bool) -> ControlResponse {
+    func answer(by gate: Gate, isHosted: (Domain) -> Bool, now: Instant) -> ControlResponse {
         do {
             let case_ = try parsed()
             guard isHosted(case_.owner.domain) else { return .refused(Self.notHosted(case_.owner)) }
             let isContact = gate.isContact(case_.owner, case_.party)
-            return .rules(Self.report(gate.rules, case_, isContact: isContact))
+            var report = Self.report(gate.rules, case_, isContact: isContact)
+            Self.look(&report, gate, case_, now: now)
+            return .rules(report)
         } catch let failure as CommandFailure {
             return .refused(failure.message)
         } catch {
@@ -105,6 +159,14 @@ extension RuleQuestion {
 
     private static func notHosted(_ owner: Address) -> String {
         "\(owner.domain) is not hosted here: its own side decides"
+    }
+
+    /// Adds what comes after the rules, where the case comes so far.
+    private static func look(_ report: inout RuleReport, _ gate: Gate, _ it: Parsed, now: Instant) {
+        guard report.verdict != RuleBook.Verdict.deny.rawValue, it.owner != it.party, let kind = it.action.kind else {
+            return
+        }
+        report.outlook = OutlookReport(gate.outlook(kind, owner: it.owner, party: it.party, now: now))
     }
 
     private static func report(_ book: RuleBook, _ it: Parsed, isContact: Bool) -> RuleReport {
@@ -139,6 +201,20 @@ extension Display {
             lines.append("if the party is a contact of the owner: \(verdict)")
             if let rule = report.contactRule { lines.append(line(rule)) }
         }
-        return lines.joined(separator: "\n")
+        return (lines + (report.outlook.map(Self.lines) ?? [])).joined(separator: "\n")
+    }
+
+    private static func lines(_ outlook: OutlookReport) -> [String] {
+        if outlook.isExempt { return ["no budget: the party is exempt (spam.exempt)"] }
+        var first = "budgets: let in"
+        if let code = outlook.code {
+            first = "budgets: \(code), \(Terminal.safe(outlook.reason ?? ""))"
+            if let seconds = outlook.retryAfter { first += ", again in \(seconds) s" }
+        }
+        let party = outlook.isKnown ? "known to the owner" : "a stranger, never approved, watched or written to"
+        return [
+            first, "  first-contact: \(outlook.firstContact), of the class \(Terminal.safe(outlook.ownerClass))",
+            "  the party is \(party), and under the budgets of the class \(Terminal.safe(outlook.partyClass))",
+        ]
     }
 }

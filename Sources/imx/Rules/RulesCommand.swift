@@ -32,6 +32,9 @@ struct RulesCommand: ParsableCommand {
                   polite  looks granted and is never served
                   ask     the owner's service decides
 
+                What no rule denies still has to pass first-contact and the budgets of the classes. The running \
+                aggregator says what they would decide now; from the file it is said as for the first time.
+
                 EXAMPLES
                   imx rules check message ann@a.example eve@evil.example --config aggregator.yaml
                   imx rules check subscribe ann@a.example bob@b.example --contact

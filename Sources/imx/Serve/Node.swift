@@ -127,6 +127,7 @@ final class Node {
         let gate = Gate(PolicyTables(configuration))
         self.gate = gate
         PolicyParts.join(gate, to: core)
+        try PolicyParts.remember(gate, in: state.database, count: configuration.spam.remembered, now: core.time)
         let operatorTool = core.attach(named: "operator", authority: .operatorTool) { OperatorTool(host: $0) }
         for section in configuration.adapters {
             try core.attachAny(named: section.name) { try CompiledAdapters.make(section, $0, eventLoop) }
@@ -153,6 +154,9 @@ final class Node {
         let page = ledgerPage
         let database = state.database
         core.onTurn = { page.write(LedgerTotals($0)) }
+        core.domainAttributes = { [unowned self] in
+            PolicyParts.attributes($1, configuration, startedWith, gate, for: $2)
+        }
         core.onFailure = { failed in
             database.record(
                 StateDatabase.OutcomeRecord(
@@ -185,6 +189,12 @@ final class Node {
     }
 
     func start() {
+        if startedWith.node != nil {
+            logger.warning(
+                "presence is not shared between the nodes of a cluster",
+                metadata: ["remedy": "let the peers of a domain reach one node, or serve presence from one alone"]
+            )
+        }
         core.start()
         core.rulesChanged()  // rules may be others than those under which subscriptions were granted
         snapshot()

@@ -15,9 +15,9 @@ import TransportSecurity
 
 /// Carries out what commands ask of the running aggregator.
 final class NodeControl: ControlHandler {
-    private let core: AggregatorCore
+    let core: AggregatorCore
     private let front: IMXFront
-    private let tool: OperatorTool
+    let tool: OperatorTool
     private let state: StateDirectory
     private let configuration: AggregatorConfiguration
     private let eventLoop: any EventLoop
@@ -68,7 +68,8 @@ final class NodeControl: ControlHandler {
         case .forgetTrust(let name): forgetTrust(name, answer)
         case .drain(let to, let seconds): drain(to, seconds, answer)
         case .subscriptions(let of, let limit): answer(subscriptions(of, limit))
-        case .rules(let question): answer(question.answer(by: gate, isHosted: core.serves))
+        case .attributes(let subject, let keys, let requester): attributes(subject, keys, requester, answer)
+        case .rules(let question): answer(question.answer(by: gate, isHosted: core.serves, now: core.time))
         }
     }
 

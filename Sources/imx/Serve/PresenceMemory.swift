@@ -3,6 +3,7 @@ import Aggregator
 import Configuration
 import EnvelopeModel
 import Logging
+import MessageFormats
 import Presence
 import Store
 
@@ -21,7 +22,10 @@ enum PresenceMemory {
         var settings = PresenceDesk.Settings()
         settings.graceSeconds = UInt32(clamping: Int64(grace.seconds))
         let desk = PresenceDesk(settings: settings, now: core.time, wallTime: wallTime)
+        let cutter = PresenceCutter()
+        desk.smaller = { cutter.smaller($0) }
         desk.lease = { [unowned core] in core.lease(of: $0) }
+        desk.isHosted = { [unowned core] in core.serves($0) }
         var count = 0
         try database.subscriptions {
             desk.restore($0)

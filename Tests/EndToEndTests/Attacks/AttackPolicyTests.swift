@@ -97,4 +97,37 @@ extension EndToEnd.AttackPolicyTests {
         #expect(metrics.contains("imx_turned_away_total{reason=\"rule\"} 1"))
         try await field.end()
     }
+
+    /// What becomes of a word about a message that was never sent.
+    private func report(_ peer: RawPeer, _ from: String, _ tag: UInt32) -> Int? {
+        let fields =
+            [
+                (0x0100, Array(from.utf8)), (0x0101, Array("bob@b.example".utf8)), (0x0109, Array("m\(tag)".utf8)),
+                (0x0120, [0x13, 0x8C]), (0x0121, Array("BUY NOW".utf8)), (0x0103, [128]),
+            ] as [(UInt16, [UInt8])]
+        let payload = fields.flatMap { RawPeer.field($0.0, $0.1) }
+        peer.send(RawPeer.Record(type: 0x0021, flags: RawPeer.Record.request, tag: tag, payload: payload))
+        return peer.answer(to: tag)?.code
+    }
+
+    @Test(
+        "IMX 6.4(4), RFC2779 5.4.10, S41: a flood of word about messages is told to slow down, a barred sender no, others pass"
+    )
+    func reports() async throws {
+        let server = try HostileServer()
+        let field = try await Battlefield("reports", peers: ["m.example": server.port]) { plan in
+            plan.classes["default"] = "{ budgets: { sender-burst: 1, sender-per-minute: 1 } }"
+            plan.more = """
+                rules: [ { action: message, party: eve@m.example, verdict: deny } ]
+                spam: { exempt: [ good.example ] }
+                """
+        }
+        let peer = try field.stranger()
+        #expect(try peer.claim("m.example", for: "b.example", tag: 1, at: server)?.code == 2000)
+        let flood = (10..<40).map { report(peer, "mo@m.example", $0) }
+        #expect(flood == Array(repeating: 2000, count: 10) + Array(repeating: 4004, count: 20))
+        #expect(report(peer, "eve@m.example", 50) == 5004)
+        #expect(report(peer, "max@m.example", 51) == 2000)
+        try await field.end()
+    }
 }
