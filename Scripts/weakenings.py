@@ -121,13 +121,13 @@ WEAKENINGS = [
         "AttackNameTests/switching"),
     Weakening(
         "data-before-proof", "G.3-13", "data is taken while its pair is still being verified",
-        [("IMXFront/IMXFront+Events.swift", "guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {\n            return deny(record.from, record.to, .message, tag, on: connection)",
+        [("IMXFront/IMXFront+Events.swift", "guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now) else {\n            return deny(record.from.domain, record.to.domain, .message, tag, on: connection)",
           "let unproved = Domain(canonical: record.from.domain).flatMap { from in\n"
           "            Domain(canonical: record.to.domain).map {\n"
           "                FrontConnection.TrustedPair(source: from, target: $0, until: now + .seconds(9), level: required(hosted: $0, peer: from))\n            }\n        }\n"
           "        guard let pair = connection.trustedPair(record.from.domain, record.to.domain, now: now)\n"
           "            ?? (isWeak(\"data-before-proof\") ? unproved : nil)\n"
-          "        else {\n            return deny(record.from, record.to, .message, tag, on: connection)")],
+          "        else {\n            return deny(record.from.domain, record.to.domain, .message, tag, on: connection)")],
         "AttackTrustTests/race"),
     Weakening(
         "bad-pair-closes", "G.3-14", "failed claims close a connection whatever it has proved",
@@ -155,12 +155,12 @@ WEAKENINGS = [
         "PresenceTests.BoundsTests/perDomain"),
     Weakening(
         "subscriptions-of-tenant", "S38", "the users of one domain here may have any number of subscriptions",
-        [("Presence/PresenceDesk+Rows.swift", "&& rowsOfHosted[hosted, default: 0] < settings.maximumPerHosted",
-          "&& (isWeak(\"subscriptions-of-tenant\") || rowsOfHosted[hosted, default: 0] < settings.maximumPerHosted)")],
+        [("Presence/PresenceDesk+Rows.swift", "        rowsOfHosted[hosted, default: 0] >= settings.maximumPerHosted",
+          "        !isWeak(\"subscriptions-of-tenant\") && rowsOfHosted[hosted, default: 0] >= settings.maximumPerHosted")],
         "PresenceTests.BoundsTests/perTenant"),
     Weakening(
         "fetches-of-one", "S38", "the users of one foreign domain may look as often as they like",
-        [("Presence/PresenceDesk+Watched.swift", "fetchesOfDomain[watcher.domain, default: 0] < 5_000 else",
+        [("Presence/PresenceDesk+Fetches.swift", "fetchesOfDomain[watcher.domain, default: 0] < 5_000 else",
           "isWeak(\"fetches-of-one\") || fetchesOfDomain[watcher.domain, default: 0] < 5_000 else")],
         "PresenceTests.BoundsTests/fetches"),
     Weakening(

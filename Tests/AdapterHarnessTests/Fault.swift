@@ -65,7 +65,7 @@ enum Fault: String, Sendable, CaseIterable {
         case .ignoresPause, .losesWhatCameInAPause: ["bounds.pause"]
         case .saysDeliveredOnLoss: ["link.truth"]
         case .writesAgainAfterLoss: ["link.once"]
-        case .callsTheQueueUncertain: ["link.not-handed-on"]
+        case .callsTheQueueUncertain: ["link.not-handed-on", "link.expired"]
         case .delaysTheWithdrawn: ["link.expired"]
         case .staysDown:
             ["link.reported", "link.resumes", "link.truth", "link.once", "link.not-handed-on", "link.expired"]

@@ -47,18 +47,6 @@ private struct Document {
         #expect(try Samples.rewrite(example).hex == example.hex)
     }
 
-    @Test("RFC2779 2.4.4: the specification says how a firewall tells the protocol, and both ends begin so")
-    func filtering() throws {
-        let parts = try Document().text.components(separatedBy: "### 2.3 Filtering\n")
-        let section = try #require(parts.dropFirst().first?.components(separatedBy: "\n## ").first)
-        #expect(section.contains("section 2.2") && section.contains("`imx/1`"))
-        let preface = try Document().example("preface").hex
-        var pair = Pair(authenticated: false, open: false)
-        for said in [pair.dialler.takeOutbound(), pair.acceptor.takeOutbound()] {
-            #expect(said?.hex.hasPrefix(preface) == true)
-        }
-    }
-
     @Test("I.1.4: the specification's other octets are those of the code")
     func others() throws {
         let document = try Document()

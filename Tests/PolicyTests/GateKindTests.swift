@@ -67,23 +67,6 @@ import Testing
         #expect(codes(gate, [try message(from: "ann@a.example", to: "bob@b.example")]) == [nil])
     }
 
-    @Test("IMX 6.4(4), RFC2779 2.3.5: a domain elsewhere is under the budgets and the rules of the class it belongs to")
-    func memberClass() throws {
-        let gate = try gate(
-            """
-            classes: { slow: { members: [ b.example ], budgets: { sender-burst: 1, sender-per-minute: 1 } } }
-            rules: [ { action: watchers, party: "class:slow", verdict: allow } ]
-            """
-        )
-        let one = try message(from: "bob@b.example", to: "ann@a.example")
-        #expect(codes(gate, [one, one]) == [nil, 4004])
-        let other = try message(from: "bob@c.example", to: "ann@a.example")
-        #expect(codes(gate, [other, other]) == [nil, nil])
-        let owner = try user("ann@a.example")
-        #expect(gate.decide(.watchers, owner: owner, party: try user("bob@b.example")).verdict == .allow)
-        #expect(gate.decide(.watchers, owner: owner, party: try user("bob@c.example")).verdict == .ask)
-    }
-
     @Test("RFC2779 2.3.1: oneself may do everything, with rules and without")
     func oneself() throws {
         let ann = try user("ann@a.example")
