@@ -67,9 +67,11 @@ struct PresenceAgentTests {
     /// Notifications for nobody's row, numbered.
     private func requests(_ numbers: Range<Int>, to domain: String = "far.example") throws -> [PresenceDesk.Request] {
         let id = try #require(SubscriptionID("s"))
+        let desk = try #require(world.core.desk)
+        let watchers = try #require(Domain(domain))
         return try numbers.map { number in
             PresenceDesk.Request(
-                token: PresenceDesk.noToken,
+                token: desk.answerToken(for: watchers),
                 operation: .notify(.init(id: id, state: .active, sequence: UInt64(number))),
                 source: bob,
                 destination: try #require(Address("w\(number % 40)@\(domain)")),

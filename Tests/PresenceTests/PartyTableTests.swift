@@ -18,7 +18,7 @@ struct PartyTableTests {
     @Test("RFC2779 2.2.2: parties keep their numbers while rows name them, and are told apart", arguments: 1...8)
     func dictionary(seed: Int) {
         var random = SeededGenerator(seed: UInt64(seed))
-        var table = PartyTable()
+        let table = PartyTable()
         var known: [Address: (number: UInt32, uses: Int)] = [:]
         let addresses = (0..<900).map(Self.address)
         for step in 0..<9_000 {
