@@ -38,7 +38,9 @@ struct CorePresenceRulesTests {
 
     // MARK: Leases
 
-    @Test("IMX 4.5.1, IMX 4.4.6: each class grants its own leases, publishes them as attributes of its domains, and keeps to them")
+    @Test(
+        "IMX 4.5.1, IMX 4.4.6: each class grants its own leases, publishes them as attributes of its domains, and keeps to them"
+    )
     func leases() throws {
         let world = try World()
         var short = DomainClass()
@@ -100,7 +102,9 @@ struct CorePresenceRulesTests {
 
     @Test(
         "S39, IMX 6.4(3): presence takes a quarter of its pair's lane, in number and in octets, and messages have the rest",
-        arguments: [(LaneLimits(messages: 16, octets: 8 << 20), 100), (LaneLimits(messages: 4_096, octets: 1 << 20), 60_000)]
+        arguments: [
+            (LaneLimits(messages: 16, octets: 8 << 20), 100), (LaneLimits(messages: 4_096, octets: 1 << 20), 60_000),
+        ]
     )
     func share(limits: LaneLimits, size: Int) throws {
         let world = try World(domainClass: DomainClass(laneLimits: limits))

@@ -39,7 +39,10 @@ import Testing
         var written: [[Address]] = []
         first.onContact = { written.append([$0, $1]) }
         let (ann, bob) = (try user("ann@a.example"), try user("bob@b.example"))
-        let (out, back) = (try message(from: "ann@a.example", to: "bob@b.example"), try message(from: "bob@b.example", to: "ann@a.example"))
+        let (out, back) = (
+            try message(from: "ann@a.example", to: "bob@b.example"),
+            try message(from: "bob@b.example", to: "ann@a.example")
+        )
         #expect(codes(first, [back, out, back, out, out]) == [5004, nil, nil, nil, nil])
         #expect(written == [[ann, bob]], "and what comes from outside is not written down")
         #expect(codes(first, [out], at: at(86_401_000)) == [nil])

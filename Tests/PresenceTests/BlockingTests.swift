@@ -176,7 +176,9 @@ struct BlockingTests {
         #expect(a.service.views[pair] == nil)
     }
 
-    @Test("RFC2779 2.3.1, RFC2779 2.3.3: a rule that was a slip hides what is live and ends nothing, over renewals and restarts")
+    @Test(
+        "RFC2779 2.3.1, RFC2779 2.3.3: a rule that was a slip hides what is live and ends nothing, over renewals and restarts"
+    )
     func slip() {
         let pair = Pair(watcher: watcher, presentity: blocker)
         b.set(blocker, "online")

@@ -80,7 +80,9 @@ struct BoundsTests {
         b.desk.requests = []
     }
 
-    @Test("S38: what strangers ask of a tenant leaves the tenant's own room alone, and those whom nobody let in have half")
+    @Test(
+        "S38: what strangers ask of a tenant leaves the tenant's own room alone, and those whom nobody let in have half"
+    )
     func strangersAndOwn() throws {
         b.service.answer = { _ in nil }
         for number in 0..<30 { _ = try subscribe("w@evil\(number).example", "s") }

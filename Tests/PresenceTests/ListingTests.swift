@@ -49,7 +49,11 @@ struct ListingTests {
         #expect(b.desk.entries(limit: 100).count == 40)
         #expect(b.desk.entries(limit: 7).count == 7)
         #expect(b.desk.entries(limit: 100, of: .user(juliet)).count == 20)
-        #expect(b.desk.entries(limit: 100, of: .user(address("w3@a.example"))).map(\.watcher.description) == ["w3@a.example", "w3@a.example"])
+        #expect(
+            b.desk.entries(limit: 100, of: .user(address("w3@a.example"))).map(\.watcher.description) == [
+                "w3@a.example", "w3@a.example",
+            ]
+        )
         #expect(b.desk.entries(limit: 100, of: .domain(a.domain)).count == 40)
         #expect(b.desk.entries(limit: 100, of: .domain(juliet.domain)).count == 40)
         #expect(b.desk.entries(limit: 100, of: .domain(address("x@other.example").domain)).isEmpty)

@@ -78,7 +78,11 @@ struct RestartTests {
         both.desk.linkChanged(of: [Domain("c.example")].compactMap { $0 }, isUp: true, at: world.now)
         both.drain()
         world.run(for: .seconds(2))
-        both.desk.linkChanged(of: [Domain("c.example"), Domain("e.example")].compactMap { $0 }, isUp: true, at: world.now)
+        both.desk.linkChanged(
+            of: [Domain("c.example"), Domain("e.example")].compactMap { $0 },
+            isUp: true,
+            at: world.now
+        )
         both.drain()
         world.run(for: .seconds(30))
         for watcher in others + watchers.prefix(1) {

@@ -82,7 +82,10 @@ struct StormTests {
             let isShown = other.verdict(pair.watcher, pair.presentity) == .ask
             let state = isApproved && isShown ? other.service.states[pair.presentity] : nil
             #expect(node.service.views[pair] == state, "seed \(seed): \(pair) is not seen as it is")
-            #expect(node.service.granted.contains(pair) || !isApproved || !isShown, "seed \(seed): \(pair) was never granted")
+            #expect(
+                node.service.granted.contains(pair) || !isApproved || !isShown,
+                "seed \(seed): \(pair) was never granted"
+            )
             // A wish that stands has been answered, or waits for somebody who does not answer.
             let isSilent = other.service.answer(pair) == nil && other.service.thinks?(pair) == nil
             #expect(isApproved || isSilent || !isShown, "seed \(seed): \(pair) was never asked")

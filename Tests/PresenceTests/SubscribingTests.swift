@@ -272,7 +272,9 @@ struct SubscribingTests {
         #expect(wishes() == 2, "renewed after sixteen hours")
     }
 
-    @Test("RFC2779 5.2.2, IMX 2.5a: a notification that is lost although it was answered is missed at the renewal, and counted")
+    @Test(
+        "RFC2779 5.2.2, IMX 2.5a: a notification that is lost although it was answered is missed at the renewal, and counted"
+    )
     func lostNotification() {
         befriend()
         b.set(juliet, "busy")

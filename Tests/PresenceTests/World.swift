@@ -214,9 +214,11 @@ final class Node {
             for order in orders where isLinked {
                 world.log?("\(domain) orders \(order)")
                 service.take(order).forEach { tell($0) }
-                if case .ask(let presentity, let watcher, _) = order, let delay = service.thinks?(
-                    Pair(watcher: watcher, presentity: presentity)
-                ) {
+                if case .ask(let presentity, let watcher, _) = order,
+                    let delay = service.thinks?(
+                        Pair(watcher: watcher, presentity: presentity)
+                    )
+                {
                     world.schedule(after: delay) { [self] in sayYes(presentity, watcher) }
                 }
             }
@@ -258,7 +260,8 @@ final class Node {
             let forgotten = SubscriptionRow.Flags.forgotten.rawValue
             let end = key.side == .watching ? cancelling : forgotten
             let isEnd = disk[key].map { $0.flags & end != 0 } ?? true
-            if isEnd || (key.side == .watching && record == nil) { continue }
+            let isBeginning = key.side == .watching && (record.map { $0.flags & end != 0 } ?? true)
+            if isEnd || isBeginning { continue }
             disk[key] = record
         }
         undo.removeAll()
