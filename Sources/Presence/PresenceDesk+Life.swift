@@ -211,10 +211,10 @@ extension PresenceDesk {
             orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))
         }
         if flags.contains(.dirty) || shown(row) != .none { show(row) }
-        guard flags.contains(.approved), !flags.contains(.cancelling) else { return }
+        guard flags.isDisjoint(with: [.cancelling, .fetch]) else { return }
         // Who came while the link was down could not say so, and is not to stay blind until the next time.
         noteSession(row)
-        if watching[row].expires == 0 { request(row) }
+        if flags.contains(.approved), watching[row].expires == 0 { request(row) }
     }
 
     private func endRound(_ left: inout Int) -> Bool {

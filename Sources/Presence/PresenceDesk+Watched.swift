@@ -20,7 +20,7 @@ extension PresenceDesk {
         if wish.seconds == 0 {
             // What is to be forgotten is, also where the lease has lapsed before, or has another identifier because the
             // watcher's side lost its memory: the pair of domains is authenticated, and that is what counts.
-            if wish.forgets { return row.map { cancel($0, wish) } ?? .delivered }
+            if wish.forgets { return row.map { cancel($0, wish) } ?? forget(watcher, presentity) }
             if let row, hasLease(row), watched.id(of: row) == wish.id { return cancel(row, wish) }
             return fetch(wish, watcher, presentity, verdict, row)
         }
@@ -108,7 +108,7 @@ extension PresenceDesk {
 
     private func cancel(_ row: UInt32, _ wish: Envelope.Subscribe) -> Outcome {
         let presentity = presentity(ofWatched: row)
-        if wish.forgets, watched[row].flags.contains(.asked) || watched[row].flags.contains(.approved) {
+        if wish.forgets {
             watched[row].flags.subtract([.asked, .approved])
             if away[presentity.domain] == nil {
                 orders.append(.forget(presentity: presentity, watcher: watcher(ofWatched: row)))
@@ -117,6 +117,19 @@ extension PresenceDesk {
             }
         }
         end(row, .delivered)
+        return .delivered
+    }
+
+    /// A watcher gives up of whom nothing is known here: the service may know more than we do, for our copy of its
+    /// approvals may be younger, or lost.
+    private func forget(_ watcher: Address, _ presentity: Address) -> Outcome {
+        guard away[presentity.domain] != nil else {
+            orders.append(.forget(presentity: presentity, watcher: watcher))
+            return .delivered
+        }
+        guard let row = addAsked(watcher, presentity, isLetIn: false), charge(row) else { return .delivered }
+        watched[row].flags.insert(.forgotten)
+        save(watchedRow: row)
         return .delivered
     }
 

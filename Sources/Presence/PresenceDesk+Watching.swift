@@ -193,6 +193,8 @@ extension PresenceDesk {
         guard !watching[row].flags.contains(.approved) else { return }
         watching[row].flags.insert(.approved)
         names[row] = nil
+        // Who has waited for this wishes to see it, though nothing was heard since: services probe for approved ones alone.
+        watching[row].flags.formUnion([.session, .heard])
         defer { save(watchingRow: row) }
         guard !isAway(row) else { return watching[row].flags.formUnion(.untold) }
         orders.append(.approved(watcher: watcher(ofWatching: row), presentity: presentity(ofWatching: row)))

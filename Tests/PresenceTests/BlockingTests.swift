@@ -119,8 +119,11 @@ struct BlockingTests {
     func fetchTakenBack() throws {
         b.set(blocker, "online")
         b.verdict = { _, _ in .allow }
+        b.service.approvals = [Pair(watcher: watcher, presentity: blocker)]
+        b.reviewRules()
         #expect(try fetch("one") == .delivered)
-        b.tell(.publishes(presentity: blocker, watcher: watcher, state: document("online")))
+        b.drain()
+        #expect(b.desk.fetched.values.first == document("online"))
         b.verdict = { _, _ in .deny }
         world.run(for: .seconds(4))
         #expect(fetchAnswers == [.none])
