@@ -97,7 +97,7 @@ extension PresenceDesk {
         fetchWords[key] = nil
     }
 
-    func answerToken(for domain: Domain) -> UInt64 {
+    private func answerToken(for domain: Domain) -> UInt64 {
         lastFetchAnswer = (lastFetchAnswer + 1) & 0xFFFF_FFFF_FFFF
         let token = Side.fetch.rawValue << 48 | lastFetchAnswer
         fetchAnswers[token] = domain

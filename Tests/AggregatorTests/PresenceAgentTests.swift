@@ -56,22 +56,37 @@ struct PresenceAgentTests {
     private let outside: Outside
     private let agent: PresenceAgent
     private let bob: Address
+    private let desk: PresenceDesk
+    private let juliet: Address
+    /// The token of bob's subscription to juliet.
+    private let token: UInt64
 
     init() throws {
         world = try World()
         outside = Outside(world.scheduler)
         agent = PresenceAgent(host: outside, core: world.core)
         bob = try #require(Address("bob@b.example"))
+        desk = try #require(world.core.desk)
+        juliet = try #require(Address("juliet@far.example"))
+        desk.take(.asks(watcher: bob, presentity: juliet, name: nil), at: world.scheduler.now)
+        token = try #require(desk.requests.first).token
+        desk.requests = []
     }
 
-    /// Notifications for nobody's row, numbered.
+    /// What the desk says of a subscription that bob asks for.
+    private func wish(_ presentity: String) throws -> PresenceDesk.Request {
+        let presentity = try #require(Address(presentity))
+        desk.take(.asks(watcher: bob, presentity: presentity, name: nil), at: world.scheduler.now)
+        defer { desk.requests = [] }
+        return try #require(desk.requests.last)
+    }
+
+    /// Numbered notifications, which all count for that subscription.
     private func requests(_ numbers: Range<Int>, to domain: String = "far.example") throws -> [PresenceDesk.Request] {
         let id = try #require(SubscriptionID("s"))
-        let desk = try #require(world.core.desk)
-        let watchers = try #require(Domain(domain))
         return try numbers.map { number in
             PresenceDesk.Request(
-                token: desk.answerToken(for: watchers),
+                token: token,
                 operation: .notify(.init(id: id, state: .active, sequence: UInt64(number))),
                 source: bob,
                 destination: try #require(Address("w\(number % 40)@\(domain)")),
@@ -113,21 +128,30 @@ struct PresenceAgentTests {
 
     @Test("S38: what waits for one domain is bounded, and what finds no room is tried again later")
     func bound() throws {
-        let desk = try #require(world.core.desk)
         agent.send(try requests(0..<110_000))
-        let romeo = try #require(Address("romeo@far.example"))
-        desk.take(.asks(watcher: bob, presentity: romeo, name: nil), at: world.scheduler.now)
-        let wish = try #require(desk.requests.first)
-        desk.requests = []
-        agent.send([wish])
-        let row = try #require(desk.watchingRow(bob, romeo))
+        let further = try wish("romeo@far.example")
+        agent.send([further])
+        let row = try #require(desk.watchingRow(bob, further.destination))
         #expect(desk.watching[row].failures == 1 && desk.watching[row].due > 0)
         while !outside.open.isEmpty { outside.settle(1_024, agent) }
         let count = outside.submitted.count
         #expect((100_000..<110_000).contains(count), "\(count) found room")
         #expect(sequences(outside.submitted) == Array(0..<count))
         // There is room again.
-        agent.send([wish])
-        #expect(outside.submitted.last?.envelope.destination == romeo)
+        agent.send([further])
+        #expect(outside.submitted.last?.envelope.destination == further.destination)
+    }
+
+    @Test("RFC2779 5.1.7: what waits for a subscription that is over by then never leaves")
+    func stale() throws {
+        agent.send(try requests(0..<3_000))
+        let share = outside.open.count
+        desk.take(.givesUp(watcher: bob, presentity: juliet), at: world.scheduler.now)
+        desk.requests = []
+        outside.settle(1, agent)
+        #expect(outside.submitted.count == share, "none of the rest")
+        while !outside.open.isEmpty { outside.settle(100, agent) }
+        agent.send([try wish("romeo@far.example")])
+        #expect(outside.submitted.count == share + 1 && outside.open.count == 1)
     }
 }
