@@ -49,32 +49,25 @@ struct ServerQuestions {
 
     /// What is to be done about a question.
     enum Step {
-        /// It has been answered.
-        case done
+        /// This is the answer. Whoever put the question is told by whom it put it to, not from within.
+        case done(ServerAnswer)
         /// The same question is out already.
         case waits
         /// It is to be written, under this number.
         case ask(UInt64)
     }
 
-    /// Puts a question; `waiter` is called once.
-    mutating func put(_ question: ServerQuestion, now: Instant, _ waiter: @escaping Waiter) -> Step {
-        if let (answer, until) = known[question.hashValue], until > now {
-            waiter(answer)
-            return .done
-        }
+    /// Puts a question; where it is not done, `waiter` is called once. Where there is no link nothing can be asked, but
+    /// what is known still holds.
+    mutating func put(_ question: ServerQuestion, now: Instant, hasLink: Bool, _ waiter: @escaping Waiter) -> Step {
+        if let (answer, until) = known[question.hashValue], until > now { return .done(answer) }
+        guard hasLink else { return .done(.silence) }
         if let number = numbers[question] {
-            guard open[number]?.waiters.count ?? 0 < Self.waiterLimit else {
-                waiter(.silence)
-                return .done
-            }
+            guard open[number]?.waiters.count ?? 0 < Self.waiterLimit else { return .done(.silence) }
             open[number]?.waiters.append(waiter)
             return .waits
         }
-        guard open.count < Self.limit else {
-            waiter(.silence)
-            return .done
-        }
+        guard open.count < Self.limit else { return .done(.silence) }
         let number = next
         next += 1
         open[number] = Open(question: question, waiters: [waiter])

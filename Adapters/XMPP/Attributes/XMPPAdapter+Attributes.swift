@@ -98,10 +98,15 @@ extension XMPPAdapter {
         by deadline: Instant,
         _ waiter: @escaping ServerQuestions.Waiter
     ) {
-        guard let link, link.isUp, !isStopping else { return waiter(.silence) }
         let now = host.scheduler.now
-        guard case .ask(let number) = questions.put(question, now: now, waiter) else { return }
-        guard write(question, number, on: link) else { return end(number, .nothing) }
+        let link = isStopping ? nil : self.link
+        let number: UInt64
+        switch questions.put(question, now: now, hasLink: link?.isUp == true, waiter) {
+        case .done(let answer): return waiter(answer)
+        case .waits: return
+        case .ask(let new): number = new
+        }
+        guard let link, write(question, number, on: link) else { return end(number, .nothing) }
         link.flush()
         let patience = min(Self.questionPatience, max(.zero, deadline - now))
         host.scheduler.schedule(after: patience) { [weak self] in self?.end(number, .silence) }

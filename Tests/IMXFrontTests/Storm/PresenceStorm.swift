@@ -90,7 +90,9 @@ final class PresenceStorm {
         host.core.gate = { [unowned self] envelope, _ in gate(envelope, house) }
         // The rules may be others than those under which subscriptions were granted.
         host.core.rulesChanged()
-        if !house.isLinked { host.users.host.linkChanged(to: .connecting) }
+        // What was ordered before the service was there to hear it is ordered again.
+        host.users.host.linkChanged(to: .connecting)
+        if house.isLinked { host.users.host.linkChanged(to: .up) }
     }
 
     /// A desk that goes on where the disk has it.
