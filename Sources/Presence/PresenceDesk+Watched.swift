@@ -335,6 +335,9 @@ extension PresenceDesk {
         watched.schedule(row, at: 0)
         // A question that nobody has answered ends with the lease; a watcher that asks again has it asked again.
         watched[row].flags.subtract([.pending, .polite, .dirty, .asked])
+        // The answer to an earlier notification is none to this one, and what waits of it need not leave any more.
+        watched[row].generation &+= 1
+        watched[row].flags.remove(.inFlight)
         send(row, .ended(code), body: .none)
         watched[row].flags.insert(.last)
         save(watchedRow: row)

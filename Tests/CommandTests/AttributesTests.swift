@@ -24,8 +24,13 @@ import Testing
             node: { number: 1, key: { file: key }, socket-directory: nodes }
             adapters: { demo: { kind: stub, users: { ann: { alias: Ann Example }, bob: {} } } }
             classes:
-              default: { budgets: { sender-per-minute: 77 } }
-              shop: { max-message: 32KiB, lease: 2h, least-lease: 5m, contact: 'mailto:abuse@b.example' }
+              default: {}
+              shop:
+                max-message: 32KiB
+                lease: 2h
+                least-lease: 5m
+                contact: 'mailto:abuse@b.example'
+                budgets: { sender-per-minute: 77 }
             rules:
               - { action: attributes, owner: ann@a.example, party: bob@b.example, verdict: allow }
               - { action: attributes, owner: bob@b.example, verdict: polite }

@@ -289,7 +289,7 @@ struct ForeignQuestionTests {
     func refused() {
         for (code, condition) in [
             (OutcomeCode.refused, "forbidden"), (.noSuchUser, "item-not-found"),
-            (.timedOut, "remote-server-timeout"),
+            (.timedOut, "remote-server-timeout"), (.uncertain, "remote-server-timeout"),
         ] {
             for content in [card, info] {
                 let bench = Bench()

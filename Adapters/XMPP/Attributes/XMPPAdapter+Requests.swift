@@ -68,7 +68,10 @@ extension XMPPAdapter {
         let question: ForeignQuestion
         let keys: [String]
         if request.name == Names.discoInfo {
-            question = .features(isClient: isClient, node: request.attribute(Names.node))
+            // Kept until the answer comes, so not as a slice of what was read.
+            let node = request.attribute(Names.node).map { ByteBuffer(bytes: $0.readableBytesView) }
+            guard node?.readableBytes ?? 0 <= Self.nodeLimit else { return refuse(stanza, header) }
+            question = .features(isClient: isClient, node: node)
             keys = isClient ? ["ua.capabilities"] : ["message.types"]
         } else if request.unknownNamespace == Names.cards, request.unknownLocalName == "vCard",
             !isClient
@@ -105,10 +108,16 @@ extension XMPPAdapter {
 
     /// The most requests about people abroad that wait for an answer.
     private static let requestLimit = 1_024
+    /// The most octets of a node that is asked for.
+    private static let nodeLimit = 1_024
 
     /// Answers a request with what was told abroad.
     func answer(_ question: ForeignQuestion, _ outcome: Outcome, _ header: StanzaHeader) {
-        guard outcome.code == .delivered else { return answer(outcome, header) }
+        guard outcome.code == .delivered else {
+            // RFC 6120 §8.2.3: every request is answered, also where nobody knows what became of it.
+            let isError = outcome.code.classCode != 2000
+            return answer(isError ? outcome : Outcome(.timedOut, "the other side did not answer"), header)
+        }
         let found = outcome.details?.attributes ?? []
         func text(_ key: String) -> String? { found.first { $0.key == key }?.text }
         let content: String
